@@ -1,0 +1,13 @@
+# Debian 12 or 13 packages (scripts/install.sh); nothing is downloaded. Minimum versions are Debian 12's.
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS url)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(PostgreSQL 15 REQUIRED)
+find_package(simdjson 3.0 REQUIRED)
+find_package(fmt 9.1 REQUIRED)
+find_package(spdlog 1.10 REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
+find_package(tomlplusplus 3.3 REQUIRED)
+if(SLUICE_TESTS)
+  find_package(Catch2 3 REQUIRED)
+endif()

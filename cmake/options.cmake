@@ -1,0 +1,31 @@
+# What every target of ours is compiled with: sluice::options.
+add_library(sluice_options INTERFACE)
+add_library(sluice::options ALIAS sluice_options)
+target_compile_features(sluice_options INTERFACE cxx_std_20)
+set_property(TARGET sluice_options PROPERTY INTERFACE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+target_compile_options(sluice_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wimplicit-fallthrough)
+if(SLUICE_WERROR)
+  target_compile_options(sluice_options INTERFACE -Werror)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 to 14 report these on inlined Boost and libstdc++ code at -O2 (GCC bugs 105562, 107138); clang covers them.
+  target_compile_options(sluice_options INTERFACE
+    -Wno-maybe-uninitialized -Wno-dangling-reference $<$<CONFIG:RelWithDebInfo,Release>:-Wno-restrict>)
+endif()
+
+# Assertions stay on in release: they are for our bugs, never for input.
+foreach(config RELEASE RELWITHDEBINFO)
+  string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_${config} "${CMAKE_CXX_FLAGS_${config}}")
+endforeach()
+
+if(SLUICE_SANITIZE)
+  add_compile_options(-fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${SLUICE_SANITIZE})
+endif()
+if(SLUICE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

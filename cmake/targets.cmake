@@ -1,0 +1,24 @@
+# sluice_add_library(NAME room SOURCES a.cpp ... LINK sluice::core ...): one static library per folder of src/.
+function(sluice_add_library)
+  cmake_parse_arguments(ARG "" "NAME" "SOURCES;LINK" ${ARGN})
+  add_library(sluice_${ARG_NAME} STATIC ${ARG_SOURCES})
+  add_library(sluice::${ARG_NAME} ALIAS sluice_${ARG_NAME})
+  target_include_directories(sluice_${ARG_NAME} PUBLIC "${PROJECT_SOURCE_DIR}/src")
+  target_link_libraries(sluice_${ARG_NAME} PUBLIC sluice::options ${ARG_LINK})
+endfunction()
+
+# sluice_add_test(NAME unit_core SOURCES a.cpp ... LINK sluice::core ...): one Catch2 program, one ctest case.
+# Tests find their data through SLUICE_TEST_DATA.
+function(sluice_add_test)
+  cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  target_link_libraries(${ARG_NAME} PRIVATE sluice::options Catch2::Catch2WithMain ${ARG_LINK})
+  target_compile_definitions(${ARG_NAME} PRIVATE SLUICE_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
+  target_include_directories(${ARG_NAME} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+endfunction()

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "copy/arena.hpp"
+#include "core/encoding.hpp"
+
+namespace sluice::copy {
+
+/// Why a message is not a row: a stable code for people and programs, and the column (or source field) at
+/// fault.
+struct refusal {
+  std::string_view reason;  ///< static storage: "not_json", "missing_field", or "refused_by_table"
+  std::string column;       ///< may be empty
+  std::string sqlstate;     ///< empty unless PostgreSQL refused it
+};
+
+/// One message of a segment.
+struct slot {
+  uuid message_id{};
+  std::int64_t sent_ms = 0;
+  std::chrono::steady_clock::time_point hidden_until{};  ///< when SQS will show it again
+  std::uint32_t row_offset = 0;  ///< its COPY tuples in `rows`; several if one message makes several rows
+  std::uint32_t row_bytes = 0;
+  std::uint32_t row_count = 0;    ///< 0: set aside, see `refusal_index`
+  std::uint32_t body_offset = 0;  ///< its body in `bodies`, for the quarantine
+  std::uint32_t body_bytes = 0;
+  std::uint32_t handle_offset = 0;  ///< its receipt handle in `handles`
+  std::uint32_t handle_bytes = 0;
+  std::uint32_t receive_count = 0;
+  std::int32_t refusal_index = -1;  ///< in `refusals`, or -1 for a good message
+};
+
+struct segment_options {
+  std::size_t rows_max = 10'000;        ///< messages
+  std::size_t row_bytes = 1U << 20;     ///< arena for COPY tuples
+  std::size_t body_bytes = 2U << 20;    ///< arena for bodies
+  std::size_t handle_bytes = 2U << 20;  ///< arena for receipt handles (about 400 bytes each on AWS)
+};
+
+/// A batch: rows in the form in which they are sent, and what is needed to acknowledge, repeat or set aside
+/// each message.
+///
+/// Owned by one loop; filled by pollers, then sealed, loaded, acknowledged, cleared and filled again. Memory
+/// is what the options say; a message that does not fit an empty segment grows that segment once.
+class segment {
+ public:
+  explicit segment(segment_options o);
+
+  /// Where a row is encoded before `add` claims it (see record::reader). Truncate back to forget it.
+  arena& rows() noexcept { return rows_; }
+  const arena& rows() const noexcept { return rows_; }
+
+  struct entry {
+    uuid message_id{};
+    std::int64_t sent_ms = 0;
+    std::chrono::steady_clock::time_point hidden_until{};
+    std::uint32_t receive_count = 0;
+    std::string_view body;
+    std::string_view receipt_handle;
+  };
+  /// Adds a message whose tuples are the bytes of `rows` from `row_offset` on (`row_count` of them). False
+  /// when body or handle do not fit, or rows_max is reached: then nothing has changed, `rows` is cut back to
+  /// `row_offset`, and the segment is full.
+  bool add(const entry& e, std::size_t row_offset, std::uint32_t row_count);
+  /// Adds a message that is set aside.
+  bool add_refused(const entry& e, refusal why);
+  /// Turns a good message into one set aside (the table refused it). Its bytes stay; loads skip it.
+  void refuse(std::size_t index, refusal why);
+  /// Makes room for one message of this size in an empty segment.
+  void make_room(std::size_t row_bytes, std::size_t body_bytes, std::size_t handle_bytes);
+
+  bool empty() const noexcept { return slots_.empty(); }
+  bool full() const noexcept { return slots_.size() >= options_.rows_max; }
+  std::size_t size() const noexcept { return slots_.size(); }
+  std::size_t refused() const noexcept { return refusals_.size(); }
+  std::span<const slot> slots() const noexcept { return slots_; }
+  std::span<slot> slots() noexcept { return slots_; }
+  const refusal& refusal_of(const slot& s) const {
+    return refusals_.at(static_cast<std::size_t>(s.refusal_index));
+  }
+  std::string_view body(const slot& s) const noexcept { return bodies_.text(s.body_offset, s.body_bytes); }
+  std::string_view receipt_handle(const slot& s) const noexcept {
+    return handles_.text(s.handle_offset, s.handle_bytes);
+  }
+  std::chrono::steady_clock::time_point hidden_until() const noexcept;  ///< the earliest of its messages
+  void clear() noexcept;
+
+ private:
+  segment_options options_;
+  arena rows_, bodies_, handles_;
+  std::vector<slot> slots_;
+  std::vector<refusal> refusals_;
+};
+
+}  // namespace sluice::copy

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string_view>
+
+#include "core/failure.hpp"
+
+namespace sluice {
+
+/// What to do about a failure.
+enum class verdict {
+  retry,      ///< the same again, after a back-off
+  reconnect,  ///< the connection is gone or its state unknown: a new one, then the same again
+  throttle,   ///< the peer asks for less: back off, with fewer requests in flight
+  auth,       ///< credentials may be stale: refresh them once; if that does not help, it is fatal
+  bad_row,    ///< one row's data is at fault: set it aside, go on with the others
+  fatal,      ///< only a person can mend it: stop, keep the messages in the queue
+  cancelled,  ///< we were asked to stop: not an error
+};
+
+std::string_view to_string(verdict v) noexcept;
+
+/// The only place that decides. Covers SQLSTATE (PostgreSQL docs, appendix A), AWS error names, HTTP status,
+/// errno, Asio's and TLS's errors. What it does not know is `reconnect`: tried again within the caller's
+/// budget, never taken for success.
+verdict classify(const failure& f) noexcept;
+verdict classify(const error_code& code) noexcept;
+
+}  // namespace sluice

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::sqs {
+
+/// One received message: views into the reply of the client that received it, dead at its next call.
+/// `body` may be parsed in place by simdjson: at least SIMDJSON_PADDING readable bytes follow it.
+struct message {
+  std::string_view message_id;
+  std::string_view receipt_handle;
+  std::string_view body;
+  std::int64_t sent_ms = 0;         ///< SentTimestamp, epoch milliseconds
+  std::uint32_t receive_count = 0;  ///< ApproximateReceiveCount
+  std::string_view group_id;        ///< MessageGroupId; empty on most standard queues
+  std::string_view trace_header;    ///< AWSTraceHeader
+  bool body_digest_ok = true;       ///< MD5OfBody matched (or was not given)
+};
+
+/// A message to send.
+struct outgoing {
+  std::string_view body;
+  std::string_view group_id;                                    ///< FIFO
+  std::string_view deduplication_id;                            ///< FIFO
+  std::vector<std::pair<std::string, std::string>> attributes;  ///< String attributes, at most 10
+};
+
+/// What SQS said of one entry of a batch that it did not take.
+struct batch_failure {
+  std::size_t index;  ///< in the caller's list
+  bool sender_fault;  ///< sending it again unchanged will not help
+  std::string code;   ///< AWS error name, or "Missing" for an entry in neither list
+};
+
+}  // namespace sluice::sqs
