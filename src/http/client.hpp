@@ -69,10 +69,10 @@ result<std::shared_ptr<boost::asio::ssl::context>> make_tls_context(const std::s
 
 /// One keep-alive connection to one endpoint; connects when it must, and again after a failure.
 ///
-/// Belongs to one coroutine at a time, on one executor. Must outlive the awaitables it gave. Cancelling the
-/// awaiting coroutine ends the call with `errc::cancelled` and closes the connection. Errors: errno and
-/// resolver codes, `timed_out`, `connection_closed`, `tls_refused`, `bad_answer`, `too_large`; each names the
-/// endpoint. Any HTTP status is a response, not a failure.
+/// Belongs to one coroutine at a time, on one executor. Must outlive the awaitables it gave. `close`, called from
+/// another coroutine of the same loop, ends a call in flight with `errc::cancelled`; the next call connects anew.
+/// Errors: errno and resolver codes, `timed_out`, `connection_closed`, `tls_refused`, `bad_answer`, `too_large`;
+/// each names the endpoint. Any HTTP status is a response, not a failure.
 class client {
  public:
   /// `tls` is needed for https endpoints only.

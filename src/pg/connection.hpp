@@ -54,10 +54,10 @@ using copy_source = std::vector<std::span<const std::byte>>;
 
 /// One asynchronous libpq connection on an Asio loop.
 ///
-/// Belongs to one coroutine at a time. Cancelling the awaiting coroutine, a deadline, or any failure in
-/// mid-protocol closes it: it is never repaired; `connected()` tells, `connect` starts anew. Traps handled:
-/// see facts of libpq (socket changes at each PQconnectPoll, flush while reading, drain to null, descriptor
-/// released before PQfinish).
+/// Belongs to one coroutine at a time. `close`, called from another coroutine of the same loop, ends a call in flight
+/// with `errc::cancelled`. A deadline or any failure in mid-protocol closes it too: it is never repaired; `connected`
+/// tells, `connect` starts anew. Traps handled: the socket may change at each PQconnectPoll, flush while reading, drain
+/// to null, the descriptor is released before PQfinish.
 class connection {
  public:
   connection(boost::asio::any_io_executor executor, connect_options o);

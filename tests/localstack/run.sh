@@ -4,7 +4,7 @@
 #   tests/localstack/run.sh COMMAND...
 #
 # COMMAND finds the address in LOCALSTACK_ENDPOINT (http://127.0.0.1:PORT, a free port). When it ends, or is stopped, so does
-# LocalStack; its exit code is the script's. LocalStack needs Python 3.12 or newer: SLUICE_PYTHON, or the first that is found, else
+# LocalStack; its exit code is the script's. LocalStack needs Python 3.13 or newer: SLUICE_PYTHON, or the first that is found, else
 # (root only) that of a Debian 13 tree from tests/trixie/chroot.sh in SLUICE_TRIXIE. It is installed once into ~/.cache/sluice.
 # It listens on loopback only and talks to nobody: no telemetry, no downloads.
 set -euo pipefail
@@ -18,10 +18,10 @@ stop_max_s=10
 say() { echo "localstack: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-suitable() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1; }
+suitable() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 13))' >/dev/null 2>&1; }
 find_python() {
   local python
-  for python in ${SLUICE_PYTHON:-python3.13 python3.12 python3 "$HOME"/.pyenv/versions/3.1[2-9]*/bin/python3}; do
+  for python in ${SLUICE_PYTHON:-python3 python3.13 "$HOME"/.pyenv/versions/3.1[3-9].*/bin/python3}; do
     if suitable "$python"; then echo "$python"; return; fi
   done
   return 1
@@ -36,7 +36,7 @@ else
   tree=${SLUICE_TRIXIE:-$cache/trixie}
   cache=/root/.cache/sluice
   inside() { exec "$repository/tests/trixie/chroot.sh" "$tree" -- "$@"; }
-  say "no Python 3.12 here: using Debian 13's"
+  say "no Python 3.13 here: using Debian 13's"
   "$repository/tests/trixie/chroot.sh" "$tree"
 fi
 
@@ -81,19 +81,31 @@ trap finish EXIT
 trap '[ -z "$child" ] && exit 130' INT
 trap '[ -n "$child" ] && kill -TERM "$child" 2>/dev/null || exit 143' TERM HUP
 
+# LocalStack's server takes the port from GATEWAY_LISTEN and then binds every IPv4 address: here, loopback alone.
+serve='
+import functools
+from twisted.internet import endpoints
+endpoints.TCP4ServerEndpoint = functools.partial(endpoints.TCP4ServerEndpoint, interface="127.0.0.1")
+from localstack.runtime.main import main
+main()
+'
+
 start_localstack() {
   local home=${work#"$tree"}
   # A session of its own keeps the terminal's Ctrl-C away. The caller's AWS_* settings are not for it. Queue addresses are given as
   # loopback, so that a client that follows them asks no name server.
-  (inside setsid env -i PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 HOME="$home" TMPDIR="$home" FILESYSTEM_ROOT="$home/root" \
-    GATEWAY_LISTEN="127.0.0.1:$port" LOCALSTACK_HOST="127.0.0.1:$port" SQS_ENDPOINT_STRATEGY=path \
-    SERVICES=sqs EAGER_SERVICE_LOADING=1 DNS_ADDRESS=0 DISABLE_EVENTS=1 SKIP_SSL_CERT_DOWNLOAD=1 SKIP_INFRA_DOWNLOADS=1 \
-    SQS_DISABLE_CLOUDWATCH_METRICS=1 "$venv/bin/python" -m localstack.runtime.main) </dev/null >"$work/log" 2>&1 9>&- &
+  (inside setsid setpriv --pdeathsig TERM env -i PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 HOME="$home" \
+    FILESYSTEM_ROOT="$home/root" GATEWAY_LISTEN="127.0.0.1:$port" LOCALSTACK_HOST="127.0.0.1:$port" SQS_ENDPOINT_STRATEGY=off \
+    SERVICES=sqs EAGER_SERVICE_LOADING=1 DNS_ADDRESS=0 DISABLE_EVENTS=1 SKIP_SSL_CERT_DOWNLOAD=1 \
+    SQS_DISABLE_CLOUDWATCH_METRICS=1 "$venv/bin/python" -c "$serve") </dev/null >"$work/log" 2>&1 &
   server=$!
 }
 
-port=$(exec 3>&-; (inside "$venv/bin/python" -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'))
-healthy() { (exec 3<>"/dev/tcp/127.0.0.1/$port" && printf 'GET /_localstack/health HTTP/1.0\r\n\r\n' >&3 && grep -q '"sqs"' <&3) 2>/dev/null; }
+port=$(inside "$venv/bin/python" -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+healthy() {
+  (exec 3<>"/dev/tcp/127.0.0.1/$port" && printf 'GET /_localstack/health HTTP/1.0\r\n\r\n' >&3 &&
+    grep -Eq '"sqs": "(available|running)"' <&3) 2>/dev/null
+}
 
 start_localstack
 for ((i = 0; ; i++)); do
