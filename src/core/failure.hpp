@@ -85,6 +85,7 @@ aws_errc aws_error_from_name(std::string_view name) noexcept;
 /// empty. `server_text` is what the peer said. It is untrusted and may hold a user's data: never log or show
 /// it.
 struct failure {
+  failure() = default;  ///< Boost 1.81's result wants one
   failure(error_code c, std::string w, std::string f = {}, std::string text = {})
       : code(c), what(std::move(w)), fix(std::move(f)), server_text(std::move(text)) {}
   failure(errc c, std::string w, std::string f = {})
