@@ -1,0 +1,146 @@
+#include "observe/log.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace sluice::observe {
+namespace {
+
+using clock = std::chrono::steady_clock;
+constexpr auto repeat_window = std::chrono::seconds(10);
+
+void append_json_string(std::string& out, std::string_view text) {
+  out.push_back('"');
+  for (const char c : text) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+          out.push_back(c);
+        }
+    }
+  }
+  out.push_back('"');
+}
+
+void append_value(std::string& out, log_format format, const field& f) {
+  if (const auto* text = std::get_if<std::string_view>(&f.value)) {
+    const bool plain =
+        format == log_format::text && text->find_first_of(" \"=\n\t") == text->npos && !text->empty();
+    if (plain) {
+      out += *text;
+    } else {
+      append_json_string(out, *text);
+    }
+  } else if (const auto* flag = std::get_if<bool>(&f.value)) {
+    out += *flag ? "true" : "false";
+  } else if (const auto* integer = std::get_if<std::int64_t>(&f.value)) {
+    fmt::format_to(std::back_inserter(out), "{}", *integer);
+  } else {
+    fmt::format_to(std::back_inserter(out), "{:.6g}", std::get<double>(f.value));
+  }
+}
+
+void append_fields(std::string& out, log_format format, std::initializer_list<field> fields) {
+  for (const field& f : fields) {
+    if (format == log_format::json) {
+      out.push_back(',');
+      append_json_string(out, f.name);
+      out.push_back(':');
+    } else {
+      out.push_back(' ');
+      out += f.name;
+      out.push_back('=');
+    }
+    append_value(out, format, f);
+  }
+}
+
+spdlog::level::level_enum to_spdlog(level l) {
+  switch (l) {
+    case level::debug: return spdlog::level::debug;
+    case level::info: return spdlog::level::info;
+    case level::warning: return spdlog::level::warn;
+    case level::error: return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+}  // namespace
+
+std::string format_event(log_format format, std::string_view name, std::initializer_list<field> fields) {
+  std::string line;
+  if (format == log_format::json) {
+    line += "\"event\":";
+    append_json_string(line, name);
+  } else {
+    line += name;
+  }
+  append_fields(line, format, fields);
+  return line;
+}
+
+struct logger::impl {
+  struct history {
+    clock::time_point last{};
+    std::int64_t held_back = 0;
+  };
+
+  impl(log_format f, level lowest)
+      : format(f), out("sluice", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+    out.set_level(to_spdlog(lowest));
+    out.flush_on(spdlog::level::trace);
+    // spdlog brings time and level; the rest of a JSON line is ours.
+    out.set_pattern(
+        f == log_format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : "%H:%M:%S.%e %L %v",
+        f == log_format::json ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
+  }
+
+  /// How many like it were held back, or nothing if this one is to be held back too.
+  std::optional<std::int64_t> admit(std::string_view name) {
+    const auto now = clock::now();
+    const std::lock_guard lock(mutex);
+    history& h = histories[std::string(name)];
+    if (h.last != clock::time_point{} && now - h.last < repeat_window) {
+      ++h.held_back;
+      return std::nullopt;
+    }
+    h.last = now;
+    return std::exchange(h.held_back, 0);
+  }
+
+  log_format format;
+  spdlog::logger out;
+  std::mutex mutex;  ///< guards histories: loops warn rarely, and then from any thread
+  std::map<std::string, history> histories;
+};
+
+logger::logger(log_format format, level lowest) : impl_(std::make_unique<impl>(format, lowest)) {}
+logger::~logger() = default;
+
+void logger::event(level at, std::string_view name, std::initializer_list<field> fields) {
+  if (!impl_->out.should_log(to_spdlog(at))) return;
+  std::int64_t repeats = 0;
+  if (at == level::warning) {
+    const auto admitted = impl_->admit(name);
+    if (!admitted) return;
+    repeats = *admitted;
+  }
+  std::string line = format_event(impl_->format, name, fields);
+  if (repeats > 0) append_fields(line, impl_->format, {{"repeats", repeats}});
+  impl_->out.log(to_spdlog(at), line);
+}
+
+}  // namespace sluice::observe

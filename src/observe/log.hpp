@@ -1,0 +1,62 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace sluice::observe {
+
+enum class level { debug, info, warning, error };
+enum class log_format { text, json };
+
+/// A field of an event. Values are numbers, names and codes; never what a message held.
+struct field {
+  std::string_view name;
+  std::variant<std::int64_t, double, bool, std::string_view> value;
+
+  field(std::string_view n, std::string_view v) : name(n), value(v) {}
+  field(std::string_view n, const char* v) : name(n), value(std::string_view(v)) {}
+  field(std::string_view n, bool v) : name(n), value(v) {}
+  field(std::string_view n, double v) : name(n), value(v) {}
+  template <std::integral Integer>
+  field(std::string_view n, Integer v) : name(n), value(static_cast<std::int64_t>(v)) {}
+};
+
+/// Events as lines on standard error: one JSON object each, or text for people. Thread-safe. The level says
+/// what the operator must do: error, act now; warning, look soon; info, nothing; debug, for us.
+///
+/// A warning that repeats within ten seconds is held back; its next line says how many were ("repeats").
+class logger {
+ public:
+  logger(log_format format, level lowest);
+  ~logger();
+  logger(const logger&) = delete;
+  logger& operator=(const logger&) = delete;
+
+  void event(level at, std::string_view name, std::initializer_list<field> fields = {});
+  void debug(std::string_view name, std::initializer_list<field> fields = {}) {
+    event(level::debug, name, fields);
+  }
+  void info(std::string_view name, std::initializer_list<field> fields = {}) {
+    event(level::info, name, fields);
+  }
+  void warning(std::string_view name, std::initializer_list<field> fields = {}) {
+    event(level::warning, name, fields);
+  }
+  void error(std::string_view name, std::initializer_list<field> fields = {}) {
+    event(level::error, name, fields);
+  }
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+/// One event as a line without its end, without time and level: pure, for tests.
+std::string format_event(log_format format, std::string_view name, std::initializer_list<field> fields);
+
+}  // namespace sluice::observe

@@ -1,0 +1,54 @@
+#include "pipeline/batch_pool.hpp"
+
+#include <algorithm>
+#include <boost/assert.hpp>
+
+namespace sluice::pipeline {
+
+batch_pool::batch_pool(std::size_t segments, copy::segment_options o) : free_(segments) {
+  batches_.reserve(segments);
+  for (std::size_t i = 0; i < segments; ++i) batches_.emplace_back(o);
+}
+
+batch* batch_pool::open(steady_time now) {
+  if (filling_ == nullptr) {
+    const auto next = std::ranges::find(batches_, batch::stage::free, &batch::at);
+    if (next == batches_.end()) return nullptr;
+    filling_ = &*next;
+    filling_->at = batch::stage::filling;
+    --free_;
+  }
+  if (filling_->rows.empty()) filling_->opened = now;
+  return filling_;
+}
+
+void batch_pool::seal() {
+  if (!filling()) return;
+  filling_->at = batch::stage::sealed;
+  sealed_.push_back(filling_);
+  filling_ = nullptr;
+}
+
+batch* batch_pool::take(steady_time now, std::chrono::milliseconds age_max) {
+  if (sealed_.empty() && filling() && now >= ripe_at(age_max)) seal();
+  if (sealed_.empty()) return nullptr;
+  batch* oldest = sealed_.front();
+  sealed_.pop_front();
+  oldest->at = batch::stage::loading;
+  return oldest;
+}
+
+void batch_pool::release(batch& b) {
+  BOOST_ASSERT(b.at == batch::stage::settling && b.calls == 0);
+  b.rows.clear();
+  b.at = batch::stage::free;
+  ++free_;
+}
+
+std::size_t batch_pool::messages() const noexcept {
+  std::size_t n = 0;
+  for (const batch& b : batches_) n += b.rows.size();
+  return n;
+}
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,116 @@
+#include "pipeline/lane.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <exception>
+#include <utility>
+
+namespace sluice::pipeline {
+
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+
+lane::lane(boost::asio::any_io_executor executor, options o, ports p, record::reader reader,
+           observe::counters& counters, observe::logger& log)
+    : executor_(executor),
+      options_(o),
+      ports_(std::move(p)),
+      reader_(std::move(reader)),
+      counters_(counters),
+      log_(log),
+      pool_(o.segments, o.segment),
+      target_(o.pollers_min, o.pollers_max),
+      may_poll_(executor),
+      work_(executor),
+      calls_(executor),
+      gone_(executor),
+      stop_(executor),
+      seeds_(o.seed) {}
+
+lane::~lane() = default;
+
+template <class Task>
+void lane::spawn(Task task, std::size_t& alive) {
+  ++alive;
+  boost::asio::co_spawn(executor_, std::move(task), [this, &alive](std::exception_ptr e) {
+    --alive;
+    if (e) {
+      try {
+        std::rethrow_exception(e);
+      } catch (const std::exception& broken) {
+        fail({errc::bad_answer, std::string("a task ended on a broken promise: ") + broken.what(),
+              "report this as a bug"});
+      }
+    }
+    gone_.notify();
+  });
+}
+
+awaitable<result<>> lane::run() {
+  for (std::size_t i = 0; i < options_.pollers_max; ++i) spawn(poll(i), pollers_alive_);
+  for (std::size_t i = 0; i < options_.loaders; ++i) spawn(load_batches(i), loaders_alive_);
+  for (std::size_t i = 0; i < options_.ackers; ++i) spawn(settle(), settlers_alive_);
+  spawn(keep_hidden(), heartbeat_alive_);
+
+  co_await until_gone(pollers_alive_);
+  received_all_ = true;
+  work_.notify();
+  co_await until_gone(loaders_alive_);
+  loaded_all_ = true;
+  calls_.notify();
+  co_await until_gone(settlers_alive_);
+  stop_.notify();
+  co_await until_gone(heartbeat_alive_);
+
+  if (failure_) co_return *failure_;
+  co_return result<>();
+}
+
+void lane::stop() {
+  if (stop_at_) return;
+  stop_at_ = clock::now();
+  may_poll_.notify();
+  work_.notify();
+  calls_.notify();
+  stop_.notify();
+  gone_.notify();
+}
+
+void lane::fail(failure f) {
+  if (!failure_) failure_ = std::move(f);
+  stop();
+}
+
+awaitable<void> lane::pause(std::chrono::milliseconds how_long) {
+  if (!stopping()) co_await stop_.wait(how_long);
+}
+
+// Waits for the last task of a kind. After `stop` it has its limits: polls get `poll_grace`, all else
+// `stop_max`; then connections are closed under the tasks that still wait for an answer, and they give up
+// what they have.
+awaitable<void> lane::until_gone(const std::size_t& alive) {
+  bool polls_closed = false;
+  while (alive > 0) {
+    if (!stopping()) {
+      co_await gone_.wait(1h);
+      continue;
+    }
+    const auto since = clock::now() - *stop_at_;
+    if (!polls_closed && since >= options_.poll_grace) {
+      polls_closed = true;
+      for (queue* q : receiving_) q->close();
+    }
+    if (!sinks_closed_ && since >= options_.stop_max * 4 / 5) {
+      sinks_closed_ = true;
+      for (sink* s : loading_) s->close();
+    }
+    if (!queues_closed_ && since >= options_.stop_max) {
+      queues_closed_ = true;
+      tickets_.clear();
+      for (queue* q : settling_) q->close();
+    }
+    co_await gone_.wait(
+        std::max<clock::duration>(10ms, std::min<clock::duration>(options_.poll_grace, 100ms)));
+  }
+}
+
+}  // namespace sluice::pipeline

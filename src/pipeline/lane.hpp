@@ -1,0 +1,120 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/backoff.hpp"
+#include "core/failure.hpp"
+#include "observe/counters.hpp"
+#include "observe/log.hpp"
+#include "pipeline/batch_pool.hpp"
+#include "pipeline/options.hpp"
+#include "pipeline/poller_target.hpp"
+#include "pipeline/ports.hpp"
+#include "pipeline/signal.hpp"
+#include "record/reader.hpp"
+
+namespace sluice::pipeline {
+
+/// The whole path of a message on one loop: pollers receive, parse, mask and fill batches; loaders commit
+/// them; settlers delete what was committed, extend what takes long, and give back what cannot be loaded.
+///
+/// The rule of acknowledgement: a message is deleted only after the transaction that holds its row, or its
+/// quarantine entry, has been committed; whatever else happens, it stays in the queue.
+///
+/// Runs on one thread, which owns it; lanes share nothing but counters and the log. It, the counters and the
+/// log outlive `run`.
+class lane {
+ public:
+  lane(boost::asio::any_io_executor executor, options o, ports p, record::reader reader,
+       observe::counters& counters, observe::logger& log);
+  ~lane();
+  lane(const lane&) = delete;
+  lane& operator=(const lane&) = delete;
+
+  /// Until `stop`, or until the queue is empty (options.until_empty), or a failure that only a person can
+  /// mend (returned). When it returns nothing is in flight: every message received was settled or is visible
+  /// again after its visibility timeout.
+  awaitable<result<>> run();
+
+  /// Receives no more, commits and deletes what it has, within `stop_max`. On the loop's thread; may be
+  /// called again.
+  void stop();
+
+ private:
+  // poller.cpp
+  awaitable<void> poll(std::size_t index);
+  awaitable<void> place(queue& from, std::span<const sqs::message> messages, steady_time asked);
+  bool try_place(const sqs::message& m, steady_time asked);
+  bool encode(batch& b, const sqs::message& m, const copy::segment::entry& e);
+  awaitable<bool> receive_failed(const failure& f, backoff& wait);
+  awaitable<void> check_empty(queue& q);
+  // loader.cpp
+  awaitable<void> load_batches(std::size_t index);
+  awaitable<batch*> next_batch();
+  awaitable<result<pg::load_report>> load(sink& to, batch& b);
+  awaitable<void> wait_for_sink(sink& to);
+  void loaded(const batch& b, const pg::load_report& report, std::chrono::steady_clock::duration took);
+  // settler.cpp
+  enum class call { remove, extend, give_back };
+  struct ticket {
+    batch* of;
+    std::size_t first;
+    std::size_t count;  ///< at most ten
+    call what;
+  };
+  awaitable<void> settle();
+  awaitable<void> serve(queue& q, const ticket& t);
+  void ask(batch& b, call what);  ///< tickets for all its messages
+  void settled(const ticket& t);
+  awaitable<void> keep_hidden();  // the heartbeat
+
+  template <class Task>
+  void spawn(Task task, std::size_t& alive);
+  void fail(failure f);
+  bool stopping() const noexcept { return stop_at_.has_value(); }
+  awaitable<void> until_gone(const std::size_t& alive);
+  awaitable<void> pause(std::chrono::milliseconds how_long);
+
+  boost::asio::any_io_executor executor_;
+  options options_;
+  ports ports_;
+  record::reader reader_;
+  observe::counters& counters_;
+  observe::logger& log_;
+
+  batch_pool pool_;
+  poller_target target_;
+  std::deque<ticket> tickets_;
+  std::vector<queue*> receiving_;  ///< connections of pollers, for stop
+  std::vector<sink*> loading_;
+  std::vector<queue*> settling_;
+
+  signal may_poll_;  ///< room in the pool, a higher target, or the end of a pause
+  signal work_;      ///< for loaders
+  signal calls_;     ///< for settlers
+  signal gone_;      ///< a task has ended
+  signal stop_;      ///< cuts waits short
+
+  std::size_t pollers_alive_ = 0, loaders_alive_ = 0, settlers_alive_ = 0, heartbeat_alive_ = 0;
+  bool received_all_ = false;  ///< no poller is left: what is being filled can be loaded at once
+  bool loaded_all_ = false;
+  bool sinks_closed_ = false;   ///< at stop, late: load no more, give back
+  bool queues_closed_ = false;  ///< at stop, too late: not even that
+  std::size_t impaired_ = 0;    ///< loaders whose database does not answer: receive nothing meanwhile
+  std::size_t polls_in_flight_ = 0;
+  steady_time empty_since_{};
+  std::optional<steady_time> stop_at_;  ///< when `stop` was called
+  std::optional<failure> failure_;
+  std::uint64_t seeds_;
+};
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,115 @@
+#include <algorithm>
+
+#include "core/verdict.hpp"
+#include "pipeline/lane.hpp"
+
+namespace sluice::pipeline {
+
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+
+awaitable<void> lane::load_batches(std::size_t) {
+  const auto connection = ports_.open_sink();
+  loading_.push_back(connection.get());
+  while (batch* b = co_await next_batch()) {
+    const auto started = clock::now();
+    auto report = co_await load(*connection, *b);
+    b->at = batch::stage::settling;
+    if (report) {
+      loaded(*b, *report, clock::now() - started);
+      ask(*b, call::remove);
+      continue;
+    }
+    ask(*b, call::give_back);
+    const verdict v = classify(report.error());
+    if (v == verdict::retry || v == verdict::reconnect || v == verdict::throttle) {
+      co_await wait_for_sink(*connection);
+    } else if (v != verdict::cancelled) {
+      fail(report.error());
+    }
+  }
+  std::erase(loading_, connection.get());
+}
+
+// Null when there will be no more.
+awaitable<batch*> lane::next_batch() {
+  for (;;) {
+    if (received_all_) pool_.seal();
+    if (batch* b = pool_.take(clock::now(), options_.age_max)) co_return b;
+    if (received_all_) co_return nullptr;
+    const auto longest =
+        pool_.filling() ? pool_.ripe_at(options_.age_max) - clock::now() : clock::duration(1min);
+    co_await work_.wait(std::max<clock::duration>(longest, 0ms));
+  }
+}
+
+// Tries until it is committed, or `hold_max` has passed, or only a person can help, or we are to stop. The
+// messages are kept hidden meanwhile, and none are received.
+awaitable<result<pg::load_report>> lane::load(sink& to, batch& b) {
+  backoff wait({.tries_max = 0, .total_max = options_.hold_max}, ++seeds_);
+  bool outcome_unknown = false;
+  bool impaired = false;
+  for (;;) {
+    if (sinks_closed_) co_return failure{errc::cancelled, "stopped"};
+    auto report = co_await to.load(b.rows, outcome_unknown);
+    const verdict v = report ? verdict::retry : classify(report.error());
+    const bool again =
+        !report && (v == verdict::retry || v == verdict::reconnect || v == verdict::throttle) && !stopping();
+    const auto delay = again ? wait.next(clock::now()) : std::nullopt;
+    if (!delay) {
+      if (impaired && --impaired_ == 0) may_poll_.notify();
+      co_return report;
+    }
+    outcome_unknown = true;
+    counters_.load_failures.add();
+    log_.warning("load_failed", {{"why", report.error().what},
+                                 {"code", report.error().code.message()},
+                                 {"verdict", to_string(v)},
+                                 {"messages", b.rows.size()},
+                                 {"retry_in_ms", delay->count()}});
+    if (!std::exchange(impaired, true)) ++impaired_;
+    co_await pause(*delay);
+  }
+}
+
+// The database has been away for `hold_max`: hold nothing, receive nothing, until it answers.
+awaitable<void> lane::wait_for_sink(sink& to) {
+  log_.error("database_away", {{"held_ms", options_.hold_max.count()}});
+  ++impaired_;
+  backoff wait({.tries_max = 0}, ++seeds_);
+  while (!stopping()) {
+    pool_.seal();
+    while (batch* b = pool_.take(clock::now(), 0ms)) {
+      b->at = batch::stage::settling;
+      ask(*b, call::give_back);
+    }
+    const auto answer = co_await to.probe();
+    if (answer) {
+      log_.info("database_back");
+      break;
+    }
+    const verdict v = classify(answer.error());
+    if (v == verdict::fatal || v == verdict::auth) {
+      fail(answer.error());
+      break;
+    }
+    co_await pause(wait.next(clock::now()).value_or(5s));
+  }
+  if (--impaired_ == 0) may_poll_.notify();
+}
+
+void lane::loaded(const batch& b, const pg::load_report& report, std::chrono::steady_clock::duration took) {
+  counters_.batches.add();
+  counters_.rows.add(report.rows);
+  counters_.duplicates.add(report.duplicates);
+  counters_.set_aside.add(report.set_aside);
+  if (report.claimed) counters_.claims.add();
+  log_.debug("batch_committed", {{"messages", b.rows.size()},
+                                 {"rows", report.rows},
+                                 {"duplicates", report.duplicates},
+                                 {"set_aside", report.set_aside},
+                                 {"tries", report.tries},
+                                 {"took_ms", std::chrono::duration<double, std::milli>(took).count()}});
+}
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "copy/segment.hpp"
+
+namespace sluice::pipeline {
+
+/// How one loop works. The defaults are those of the program.
+struct options {
+  copy::segment_options segment;
+  std::size_t segments = 6;               ///< all the memory that batches ever use
+  std::chrono::milliseconds age_max{50};  ///< a batch that has waited this long is loaded, full or not
+  std::size_t pollers_min = 1;
+  std::size_t pollers_max = 64;
+  std::size_t loaders = 2;                     ///< database connections: one commits while another copies
+  std::size_t ackers = 32;                     ///< DeleteMessageBatch calls in flight, at most
+  std::chrono::seconds wait{20};               ///< long poll
+  std::chrono::seconds visibility{30};         ///< what a received message gets: the queue's setting
+  std::chrono::milliseconds hold_max{60'000};  ///< how long messages are held while the database is away
+  std::chrono::milliseconds queue_away_max{300'000};  ///< how long receiving may fail before that is the end
+  std::chrono::milliseconds poll_grace{500};  ///< at stop: how long a poll in flight may still bring messages
+  std::chrono::milliseconds stop_max{25'000};  ///< at stop: after this, what is not committed is given back
+  bool until_empty = false;                    ///< drain: end when the queue is empty
+  std::uint64_t seed = 0;                      ///< of the jitter in back-offs
+};
+
+}  // namespace sluice::pipeline

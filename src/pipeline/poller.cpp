@@ -1,0 +1,183 @@
+#include <algorithm>
+#include <array>
+
+#include "core/verdict.hpp"
+#include "pipeline/lane.hpp"
+
+namespace sluice::pipeline {
+
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::size_t row_bytes_max = std::size_t{256} << 20;
+
+std::int64_t epoch_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+awaitable<void> lane::poll(std::size_t index) {
+  const auto connection = ports_.open_queue();
+  receiving_.push_back(connection.get());
+  backoff wait({.tries_max = 0, .total_max = options_.queue_away_max}, ++seeds_);
+  const auto long_poll = options_.until_empty ? std::min(options_.wait, 1s) : options_.wait;
+
+  while (!stopping()) {
+    if (index >= target_.get() || impaired_ > 0 || !pool_.has_room()) {
+      co_await may_poll_.wait(1min);
+      continue;
+    }
+    const auto asked = clock::now();
+    ++polls_in_flight_;
+    auto reply = co_await connection->receive(long_poll);
+    --polls_in_flight_;
+    if (!reply) {
+      if (!co_await receive_failed(reply.error(), wait)) break;
+      continue;
+    }
+    wait.reset();
+    counters_.receives.add();
+    counters_.received.add(reply->size());
+    const auto before = target_.get();
+    target_.replied(reply->size());
+    if (target_.get() > before) may_poll_.notify();
+    if (reply->empty()) {
+      counters_.empty_receives.add();
+      if (options_.until_empty && index == 0) co_await check_empty(*connection);
+    } else {
+      empty_since_ = {};
+      co_await place(*connection, *reply, asked);
+    }
+  }
+  std::erase(receiving_, connection.get());
+}
+
+// The views in `messages` live until the next call on `from`, which this poller alone uses.
+awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages, steady_time asked) {
+  // Nobody extends what is not in a batch yet: after half of its visibility it goes back.
+  const auto give_up = asked + options_.visibility / 2;
+  while (!messages.empty()) {
+    if (try_place(messages.front(), asked)) {
+      messages = messages.subspan(1);
+    } else if (stopping() || clock::now() >= give_up) {
+      break;
+    } else {
+      co_await may_poll_.wait(std::min<clock::duration>(give_up - clock::now(), 1s));
+    }
+  }
+  if (messages.empty()) co_return;
+
+  std::array<std::string_view, 10> handles{};
+  const std::size_t count = std::min(messages.size(), handles.size());
+  std::ranges::transform(messages.first(count), handles.begin(), &sqs::message::receipt_handle);
+  counters_.given_back.add(count);
+  // If this fails they come back by themselves when their visibility timeout has passed.
+  co_await from.hide(std::span(handles).first(count), 0s);
+}
+
+// False when there is no room. A message that is taken is in a batch; one whose digest is wrong is left in
+// the queue.
+bool lane::try_place(const sqs::message& m, steady_time asked) {
+  if (!m.body_digest_ok) {
+    log_.warning("digest_mismatched", {{"message_id", m.message_id}});
+    return true;
+  }
+  const auto id = parse_uuid(m.message_id);
+  if (!id) {
+    fail({errc::bad_answer, "the queue gave a message id that is not a UUID",
+          "sluice needs SQS's own message ids"});
+    return true;
+  }
+  const copy::segment::entry entry{.message_id = *id,
+                                   .sent_ms = m.sent_ms,
+                                   .hidden_until = asked + options_.visibility,
+                                   .receive_count = m.receive_count,
+                                   .body = m.body,
+                                   .receipt_handle = m.receipt_handle};
+  for (;;) {
+    batch* b = pool_.open(clock::now());
+    if (b == nullptr) return false;
+    const bool first = b->rows.empty();
+    if (encode(*b, m, entry)) {
+      if (b->rows.full()) pool_.seal();
+      if (first || b->at == batch::stage::sealed) work_.notify();
+      return true;
+    }
+    if (first && b->rows.rows().capacity() >= row_bytes_max) {
+      fail({errc::too_large, "one message makes more than 256 MiB of rows",
+            "the plan multiplies what it reads: shorten it"});
+      return true;
+    }
+    if (first) {
+      b->rows.make_room(b->rows.rows().capacity() * 2, m.body.size(), m.receipt_handle.size());
+    } else {
+      pool_.seal();
+      work_.notify();
+    }
+  }
+}
+
+bool lane::encode(batch& b, const sqs::message& m, const copy::segment::entry& e) {
+  copy::arena& rows = b.rows.rows();
+  const std::size_t start = rows.size();
+  record::outcome o = reader_.read(m.body,
+                                   {.message_id = e.message_id,
+                                    .sent_ms = e.sent_ms,
+                                    .received_ms = epoch_ms(),
+                                    .receive_count = e.receive_count},
+                                   rows);
+  switch (o.what) {
+    case record::outcome::kind::row: return b.rows.add(e, start, o.rows);
+    case record::outcome::kind::refused: return b.rows.add_refused(e, std::move(o.why));
+    case record::outcome::kind::full: return false;
+  }
+  return false;
+}
+
+// Whether to go on receiving.
+awaitable<bool> lane::receive_failed(const failure& f, backoff& wait) {
+  const verdict v = classify(f);
+  if (v == verdict::cancelled) co_return !stopping();
+  counters_.receive_failures.add();
+  if (v == verdict::throttle) target_.throttled();
+  const bool can_wait = v == verdict::retry || v == verdict::reconnect || v == verdict::throttle;
+  const auto delay = can_wait ? wait.next(clock::now()) : std::nullopt;
+  if (!delay) {
+    fail(f);
+    co_return false;
+  }
+  log_.warning("receive_failed",
+               {{"why", f.what}, {"fix", f.fix}, {"verdict", to_string(v)}, {"retry_in_ms", delay->count()}});
+  co_await pause(*delay);
+  co_return true;
+}
+
+// Drain ends when a poll was empty, nothing of ours is under way, and the queue says that it holds nothing.
+// What others hold may come back, so that is waited for; but not for longer than it can stay hidden.
+awaitable<void> lane::check_empty(queue& q) {
+  const auto now = clock::now();
+  if (!pool_.idle() || !tickets_.empty()) {
+    empty_since_ = {};
+    co_return;
+  }
+  if (empty_since_ == steady_time{}) empty_since_ = now;
+  const auto depth = co_await q.depth();
+  if (!depth) {
+    if (classify(depth.error()) == verdict::fatal) fail(depth.error());
+    co_return;
+  }
+  const bool nothing = depth->visible == 0 && depth->in_flight == 0 && depth->delayed == 0;
+  if (!pool_.idle() || empty_since_ == steady_time{}) co_return;
+  if (nothing) {
+    stop();
+  } else if (now - empty_since_ > options_.visibility + 5s) {
+    log_.warning("left_in_flight", {{"messages", depth->in_flight}, {"delayed", depth->delayed}});
+    stop();
+  }
+}
+
+}  // namespace sluice::pipeline

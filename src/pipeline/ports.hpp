@@ -1,0 +1,62 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "copy/segment.hpp"
+#include "core/failure.hpp"
+#include "pg/loader.hpp"
+#include "sqs/message.hpp"
+
+namespace sluice::pipeline {
+
+template <class T>
+using awaitable = boost::asio::awaitable<T>;
+using steady_time = std::chrono::steady_clock::time_point;
+
+/// What the queue says it holds (approximate, as SQS has it).
+struct backlog {
+  std::uint64_t visible = 0;
+  std::uint64_t in_flight = 0;
+  std::uint64_t delayed = 0;
+};
+
+/// One connection to the queue: one call at a time. `close` ends a call in flight with `errc::cancelled`.
+class queue {
+ public:
+  virtual ~queue() = default;
+  /// Up to ten messages; views live until the next call. Empty when none came within `wait`.
+  virtual awaitable<result<std::span<const sqs::message>>> receive(std::chrono::seconds wait) = 0;
+  /// At most ten handles each. The answer lists what was not done.
+  virtual awaitable<result<std::vector<sqs::batch_failure>>> remove(
+      std::span<const std::string_view> handles) = 0;
+  virtual awaitable<result<std::vector<sqs::batch_failure>>> hide(std::span<const std::string_view> handles,
+                                                                  std::chrono::seconds visibility) = 0;
+  virtual awaitable<result<backlog>> depth() = 0;
+  virtual void close() noexcept = 0;
+};
+
+/// One connection to the database; connects when it must.
+class sink {
+ public:
+  virtual ~sink() = default;
+  /// One transaction for the whole segment: see pg::load.
+  virtual awaitable<result<pg::load_report>> load(copy::segment& s, bool outcome_unknown) = 0;
+  /// Whether a load could work now: connects if need be.
+  virtual awaitable<result<>> probe() = 0;
+  virtual void close() noexcept = 0;
+};
+
+/// How a loop gets its connections. Called on the loop's thread.
+struct ports {
+  std::function<std::unique_ptr<queue>()> open_queue;
+  std::function<std::unique_ptr<sink>()> open_sink;
+};
+
+}  // namespace sluice::pipeline

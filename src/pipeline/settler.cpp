@@ -1,0 +1,121 @@
+#include <algorithm>
+#include <array>
+
+#include "core/verdict.hpp"
+#include "pipeline/lane.hpp"
+
+namespace sluice::pipeline {
+
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::size_t call_size = 10;  // what SQS takes in one batch call
+
+}  // namespace
+
+void lane::ask(batch& b, call what) {
+  for (std::size_t first = 0; first < b.rows.size(); first += call_size) {
+    tickets_.push_back({&b, first, std::min(call_size, b.rows.size() - first), what});
+    ++b.calls;
+  }
+  calls_.notify();
+}
+
+awaitable<void> lane::settle() {
+  const auto connection = ports_.open_queue();
+  settling_.push_back(connection.get());
+  while (!queues_closed_) {
+    if (tickets_.empty()) {
+      if (loaded_all_) break;
+      co_await calls_.wait(1min);
+      continue;
+    }
+    const ticket t = tickets_.front();
+    tickets_.pop_front();
+    co_await serve(*connection, t);
+    settled(t);
+  }
+  std::erase(settling_, connection.get());
+}
+
+// One batch call, and again for those of its entries that were not done. What cannot be done is not an error:
+// the message comes again by itself, and the ledger knows it.
+awaitable<void> lane::serve(queue& q, const ticket& t) {
+  std::array<std::string_view, call_size> handles{};
+  std::size_t count = t.count;
+  const auto slots = t.of->rows.slots().subspan(t.first, t.count);
+  std::ranges::transform(slots, handles.begin(),
+                         [&](const copy::slot& s) { return t.of->rows.receipt_handle(s); });
+
+  backoff wait({.tries_max = 5}, ++seeds_);
+  while (count > 0) {
+    const auto asked = clock::now();
+    const auto list = std::span<const std::string_view>(handles).first(count);
+    auto failed = t.what == call::remove
+                      ? co_await q.remove(list)
+                      : co_await q.hide(list, t.what == call::extend ? options_.visibility : 0s);
+    if (!failed) {
+      const verdict v = classify(failed.error());
+      if (v == verdict::cancelled) co_return;
+      if (v == verdict::fatal || v == verdict::auth) {
+        fail(failed.error());
+        co_return;
+      }
+      if (v == verdict::throttle) target_.throttled();
+      log_.warning("settle_failed", {{"why", failed.error().what}, {"verdict", to_string(v)}});
+    } else {
+      const std::size_t done = count - failed->size();
+      if (t.what == call::remove) counters_.deleted.add(done);
+      if (t.what == call::give_back) counters_.given_back.add(done);
+      if (t.what == call::extend) {
+        counters_.extended.add(done);
+        for (copy::slot& s : slots) s.hidden_until = asked + options_.visibility;
+      }
+      std::ranges::sort(*failed, {}, &sqs::batch_failure::index);
+      count = 0;
+      for (const auto& f : *failed) {
+        if (!f.sender_fault) handles[count++] = handles[f.index];
+      }
+      if (count == 0) co_return;
+    }
+    const auto delay = wait.next(clock::now());
+    if (!delay) break;
+    co_await pause(*delay);
+  }
+  if (t.what == call::remove) counters_.delete_failures.add(count);
+}
+
+void lane::settled(const ticket& t) {
+  batch& b = *t.of;
+  --b.calls;
+  if (b.at == batch::stage::settling && b.calls == 0) {
+    pool_.release(b);
+    may_poll_.notify();
+  }
+}
+
+// The heartbeat: extends what may outlive half of its visibility, the most urgent first.
+awaitable<void> lane::keep_hidden() {
+  while (!loaded_all_ || settlers_alive_ > 0) {
+    co_await stop_.wait(1s);
+    const auto horizon = clock::now() + options_.visibility / 2;
+    for (batch& b : pool_.all()) {
+      const bool held =
+          b.at == batch::stage::filling || b.at == batch::stage::sealed || b.at == batch::stage::loading;
+      if (!held || b.calls > 0 || b.rows.empty() || b.rows.hidden_until() > horizon) continue;
+      const auto slots = b.rows.slots();
+      for (std::size_t first = 0; first < slots.size(); first += call_size) {
+        const auto ten = slots.subspan(first, std::min(call_size, slots.size() - first));
+        if (std::ranges::none_of(ten, [&](const copy::slot& s) { return s.hidden_until <= horizon; }))
+          continue;
+        tickets_.push_front({&b, first, ten.size(), call::extend});
+        ++b.calls;
+      }
+      calls_.notify();
+    }
+  }
+}
+
+}  // namespace sluice::pipeline
