@@ -54,6 +54,7 @@ class row_writer {
   std::byte* field(std::size_t length) noexcept;
   arena* out_;
   std::size_t row_start_ = 0;
+  std::size_t field_start_ = 0;  ///< of the value that `begin_field` began
   bool full_ = false;
 };
 

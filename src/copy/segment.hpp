@@ -17,8 +17,8 @@ namespace sluice::copy {
 /// fault.
 struct refusal {
   std::string_view reason;  ///< static storage: "not_json", "missing_field", or "refused_by_table"
-  std::string column;       ///< may be empty
-  std::string sqlstate;     ///< empty unless PostgreSQL refused it
+  std::string column{};     ///< may be empty
+  std::string sqlstate{};   ///< empty unless PostgreSQL refused it
 };
 
 /// One message of a segment.
@@ -53,7 +53,7 @@ class segment {
  public:
   explicit segment(segment_options o);
 
-  /// Where a row is encoded before `add` claims it (see record::reader). Truncate back to forget it.
+  /// Where a row is encoded before `add` takes it (see record::reader). Truncate back to forget it.
   arena& rows() noexcept { return rows_; }
   const arena& rows() const noexcept { return rows_; }
 
@@ -62,8 +62,8 @@ class segment {
     std::int64_t sent_ms = 0;
     std::chrono::steady_clock::time_point hidden_until{};
     std::uint32_t receive_count = 0;
-    std::string_view body;
-    std::string_view receipt_handle;
+    std::string_view body{};
+    std::string_view receipt_handle{};
   };
   /// Adds a message whose tuples are the bytes of `rows` from `row_offset` on (`row_count` of them). False
   /// when body or handle do not fit, or rows_max is reached: then nothing has changed, `rows` is cut back to

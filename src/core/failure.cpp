@@ -4,6 +4,11 @@
 #include <stdexcept>
 #include <utility>
 
+// g++ warns of Boost's error_category, whose destructor is protected and not virtual on purpose: g++ 12, Boost 1.81.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+#endif
+
 namespace sluice {
 namespace {
 

@@ -1,0 +1,132 @@
+#include "copy/row_writer.hpp"
+
+#include <array>
+#include <bit>
+#include <concepts>
+#include <cstring>
+
+namespace sluice::copy {
+namespace {
+
+constexpr std::int32_t days_1970_to_2000 = 10'957;
+constexpr std::int64_t us_1970_to_2000 = 946'684'800'000'000;
+
+/// Compilers make one byte swap and one store of this.
+template <std::unsigned_integral Unsigned>
+void store_big_endian(std::byte* at, Unsigned value) noexcept {
+  for (std::size_t i = sizeof(value); i-- > 0; value = static_cast<Unsigned>(value >> 8U)) {
+    at[i] = static_cast<std::byte>(value);
+  }
+}
+
+void store_bytes(std::byte* at, const void* bytes, std::size_t length) noexcept {
+  if (length > 0) std::memcpy(at, bytes, length);  // an empty view's pointer may be null
+}
+
+}  // namespace
+
+std::span<const std::byte> stream_header() noexcept {
+  static constexpr std::array<unsigned char, 19> header{'P', 'G', 'C', 'O', 'P', 'Y', '\n', 0xFF, '\r', '\n'};
+  return std::as_bytes(std::span(header));
+}
+
+std::span<const std::byte> stream_trailer() noexcept {
+  static constexpr std::array<unsigned char, 2> trailer{0xFF, 0xFF};
+  return std::as_bytes(std::span(trailer));
+}
+
+void row_writer::begin_row(std::int16_t fields) noexcept {
+  row_start_ = out_->size();
+  std::byte* at = out_->claim(sizeof(fields));
+  full_ = at == nullptr;
+  if (!full_) store_big_endian(at, static_cast<std::uint16_t>(fields));
+}
+
+bool row_writer::end_row() noexcept {
+  if (full_) abandon_row();
+  return !full_;
+}
+
+void row_writer::abandon_row() noexcept {
+  out_->truncate(row_start_);
+}
+
+std::byte* row_writer::field(std::size_t length) noexcept {
+  // Once full, stays full: a short field must not slip in behind a long one that did not fit.
+  std::byte* at = full_ ? nullptr : out_->claim(sizeof(std::int32_t) + length);
+  if (at == nullptr) {
+    full_ = true;
+    return nullptr;
+  }
+  store_big_endian(at, static_cast<std::uint32_t>(length));
+  return at + sizeof(std::int32_t);
+}
+
+void row_writer::null() noexcept {
+  if (std::byte* at = field(0)) store_big_endian(at - sizeof(std::int32_t), 0xFFFF'FFFFU);
+}
+
+void row_writer::boolean(bool value) noexcept {
+  if (std::byte* at = field(1)) *at = static_cast<std::byte>(value);
+}
+
+void row_writer::int2(std::int16_t value) noexcept {
+  if (std::byte* at = field(sizeof(value))) store_big_endian(at, static_cast<std::uint16_t>(value));
+}
+
+void row_writer::int4(std::int32_t value) noexcept {
+  if (std::byte* at = field(sizeof(value))) store_big_endian(at, static_cast<std::uint32_t>(value));
+}
+
+void row_writer::int8(std::int64_t value) noexcept {
+  if (std::byte* at = field(sizeof(value))) store_big_endian(at, static_cast<std::uint64_t>(value));
+}
+
+void row_writer::float4(float value) noexcept {
+  int4(std::bit_cast<std::int32_t>(value));
+}
+
+void row_writer::float8(double value) noexcept {
+  int8(std::bit_cast<std::int64_t>(value));
+}
+
+void row_writer::text(std::string_view value) noexcept {
+  if (std::byte* at = field(value.size())) store_bytes(at, value.data(), value.size());
+}
+
+void row_writer::bytea(std::span<const std::byte> value) noexcept {
+  if (std::byte* at = field(value.size())) store_bytes(at, value.data(), value.size());
+}
+
+void row_writer::jsonb(std::string_view json) noexcept {
+  if (std::byte* at = field(1 + json.size())) {
+    *at = std::byte{1};
+    store_bytes(at + 1, json.data(), json.size());
+  }
+}
+
+void row_writer::uuid(const sluice::uuid& value) noexcept {
+  bytea(value);
+}
+
+void row_writer::date(std::int32_t unix_days) noexcept {
+  int4(unix_days - days_1970_to_2000);
+}
+
+void row_writer::timestamptz(std::int64_t unix_us) noexcept {
+  int8(unix_us - us_1970_to_2000);
+}
+
+char* row_writer::begin_field(std::size_t length_max) noexcept {
+  std::byte* at = field(length_max);
+  if (at != nullptr) field_start_ = static_cast<std::size_t>(at - out_->data());
+  return reinterpret_cast<char*>(at);
+}
+
+void row_writer::end_field(const char* end) noexcept {
+  const auto length = reinterpret_cast<const std::byte*>(end) - (out_->data() + field_start_);
+  store_big_endian(out_->data() + field_start_ - sizeof(std::int32_t), static_cast<std::uint32_t>(length));
+  out_->truncate(field_start_ + static_cast<std::size_t>(length));
+}
+
+}  // namespace sluice::copy
