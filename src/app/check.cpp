@@ -1,0 +1,139 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+
+#include "app/commands.hpp"
+#include "app/context.hpp"
+#include "pg/catalogue.hpp"
+#include "pipeline/sqs_queue.hpp"
+#include "record/reader.hpp"
+
+namespace sluice::app {
+namespace {
+
+template <class T>
+using awaitable = boost::asio::awaitable<T>;
+
+/// The list as it grows on the screen: a tick, a warning or a cross for each thing looked at, and what to do.
+class checklist {
+ public:
+  checklist() : colour_(isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr) {}
+
+  void good(std::string_view what) { line("32", "ok", what); }
+  void weak(std::string_view what, std::string_view fix) {
+    line("33", "warn", what);
+    fmt::print("            {}\n", fix);
+  }
+  void bad(const failure& f) {
+    line("31", "FAIL", f.what);
+    if (!f.fix.empty()) fmt::print("            {}\n", f.fix);
+    ++failures_;
+  }
+  void skipped(std::string_view what) { line("2", "skip", what); }
+  int failures() const { return failures_; }
+
+ private:
+  void line(std::string_view colour, std::string_view mark, std::string_view what) const {
+    if (colour_) {
+      fmt::print("  \x1b[{}m{:>6}\x1b[0m    {}\n", colour, mark, what);
+    } else {
+      fmt::print("  {:>6}    {}\n", mark, what);
+    }
+  }
+  bool colour_;
+  int failures_ = 0;
+};
+
+void check_plan(checklist& list, const config& c, const std::shared_ptr<const mask::key_ring>& keys) {
+  list.good(fmt::format("plan for table {}: {} columns, {}", c.plan.table, c.plan.columns.size(),
+                        c.plan.source_name));
+  for (const record::column& column : c.plan.columns) {
+    if (!column.mask) continue;
+    if (column.mask->how == mask::scheme::base64) {
+      list.weak(fmt::format("column {} is only base64: anybody can read it", column.name),
+                "use aes_siv (reversible with the key) or hmac_sha256; base64 is for compatibility");
+    } else {
+      list.good(fmt::format("column {} is masked with {}", column.name, to_string(column.mask->how)));
+    }
+  }
+  if (keys) {
+    list.good(fmt::format("key ring: primary {}, {} keys", keys->primary(), keys->ids().size()));
+  } else {
+    list.weak("no key ring: the bodies of messages set aside are not kept",
+              "make one with `sluice keygen`, set SLUICE_KEYS");
+  }
+}
+
+awaitable<void> check_queue(checklist& list, boost::asio::any_io_executor executor, const config& c) {
+  auto session = make_session(c);
+  if (!session) {
+    list.bad(session.error());
+    list.skipped("queue: needs the above");
+    co_return;
+  }
+  auto credentials = co_await (*session)->credentials->get();
+  if (!credentials) {
+    list.bad(credentials.error());
+  } else {
+    list.good(fmt::format("credentials {} from {}", (*credentials)->access_key_id, (*credentials)->source));
+  }
+  sqs::client client(executor, *session);
+  auto info = co_await find_queue(client, c);
+  if (!info) {
+    list.bad(info.error());
+    co_return;
+  }
+  const pipeline::backlog depth = pipeline::read_backlog(info->attributes);
+  list.good(fmt::format("queue {}: {} messages visible, {} in flight, hidden for {} s when received",
+                        info->url, depth.visible, depth.in_flight, info->visibility.count()));
+  if (!info->attributes.contains("RedrivePolicy")) {
+    list.weak("the queue has no dead-letter queue",
+              "set a RedrivePolicy, so that what is never deleted does not return for ever");
+  }
+}
+
+awaitable<void> check_database(checklist& list, boost::asio::any_io_executor executor, const config& c) {
+  pg::connection connection(std::move(executor), c.database);
+  if (auto connected = co_await connection.connect(); !connected) {
+    list.bad(connected.error());
+    list.skipped("table: needs the database");
+    co_return;
+  }
+  list.good(fmt::format("database {}, PostgreSQL {}", connection.options().where(),
+                        connection.server_version() / 10000));
+  auto problems = co_await pg::check_schema(connection, c.plan);
+  if (!problems) {
+    list.bad(problems.error());
+    co_return;
+  }
+  for (const failure& f : *problems) list.bad(f);
+  if (problems->empty())
+    list.good(fmt::format("table {} fits the plan; ledger and quarantine are there", c.plan.table));
+}
+
+awaitable<result<int>> look(boost::asio::any_io_executor executor, const config& c) {
+  checklist list;
+  auto keys = load_keys(c);
+  auto reader = keys ? record::reader::make(c.plan, *keys) : result<record::reader>(keys.error());
+  if (reader) {
+    check_plan(list, c, *keys);
+  } else {
+    list.bad(reader.error());
+  }
+  co_await check_queue(list, executor, c);
+  co_await check_database(list, executor, c);
+  if (list.failures() == 0) co_return exit_code::done;
+  fmt::print("\n{} to mend\n", list.failures());
+  co_return exit_code::refused;
+}
+
+}  // namespace
+
+int check(const config& c) {
+  return run_to_end([&](boost::asio::any_io_executor executor) { return look(std::move(executor), c); });
+}
+
+}  // namespace sluice::app

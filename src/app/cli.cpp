@@ -1,0 +1,202 @@
+#include "app/cli.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "app/commands.hpp"
+#include "app/config.hpp"
+#include "app/context.hpp"
+#include "app/version.hpp"
+
+namespace sluice::app {
+namespace {
+
+constexpr const char* overview =
+    R"(Moves JSON messages from an Amazon SQS queue to a PostgreSQL table: each once, personal fields masked.
+
+Examples:
+  sluice keygen                         make a key ring; put it into SLUICE_KEYS
+  sluice check                          is everything right? says what to mend
+  sluice init-db                        create table, ledger and quarantine
+  sluice send events.ndjson --create    put messages into the queue
+  sluice drain                          load what the queue holds, then end
+  sluice run                            load until SIGTERM
+
+Settings come from flags, the environment (AWS_*, PG*, SLUICE_*) and a pipeline file (--config), in that order.
+`sluice check --print-config` shows each, and where it came from.)";
+
+constexpr const char* exit_codes =
+    R"(Exit codes: 0 done; 1 failed while it ran (what was not committed is still in the queue);
+2 refused before anything was done (command line, settings, keys, queue or table); 130 ended by a second signal.)";
+
+/// What the flags said: settings by name, and what belongs to one subcommand only.
+struct command_line {
+  std::string file;
+  std::map<std::string, std::string, std::less<>> flags;
+  bool print_config = false;
+  bool print_sql = false;
+  send_options send;
+  mask_options mask;
+  std::string key_id = "k1";
+};
+
+void add_setting(CLI::App& to, command_line& line, const std::string& flag, const std::string& setting) {
+  const auto found = std::find_if(all_settings().begin(), all_settings().end(),
+                                  [&](const auto& s) { return s.name == setting; });
+  to.add_option_function<std::string>(
+        flag, [&line, setting](const std::string& text) { line.flags[setting] = text; },
+        std::string(found->help))
+      ->type_name(std::string(found->variable));
+}
+
+void add_queue(CLI::App& to, command_line& line) {
+  add_setting(to, line, "-q,--queue", "queue.name");
+  add_setting(to, line, "--queue-url", "queue.url");
+  add_setting(to, line, "--region", "aws.region");
+  add_setting(to, line, "--profile", "aws.profile");
+  add_setting(to, line, "--endpoint-url", "aws.endpoint_url");
+}
+
+void add_database(CLI::App& to, command_line& line) {
+  add_setting(to, line, "--host", "database.host");
+  add_setting(to, line, "--port", "database.port");
+  add_setting(to, line, "--user", "database.user");
+  add_setting(to, line, "--dbname", "database.name");
+}
+
+void add_config(CLI::App& to, command_line& line) {
+  to.add_option("-c,--config", line.file,
+                "pipeline file (TOML); without one, the login-events mapping applies")
+      ->type_name("FILE")
+      ->envname("SLUICE_CONFIG");
+}
+
+void add_load(CLI::App& to, command_line& line) {
+  add_config(to, line);
+  add_queue(to, line);
+  add_database(to, line);
+  add_setting(to, line, "--mode", "load.mode");
+  add_setting(to, line, "--threads", "load.threads");
+  add_setting(to, line, "--log-format", "log.format");
+  add_setting(to, line, "--log-level", "log.level");
+}
+
+using command = std::function<int(const config&)>;
+
+/// Adds a subcommand; what it does is kept in `todo` if it is the one that was given.
+CLI::App* add(CLI::App& to, std::function<int()>& todo, command_line& line, const char* name,
+              const char* help, command does) {
+  CLI::App* sub = to.add_subcommand(name, help);
+  sub->callback([&todo, &line, does = std::move(does)] {
+    todo = [&line, does] {
+      auto c = load_config(aws::process_environment(), line.file, line.flags);
+      if (!c) {
+        print_failure(c.error());
+        return static_cast<int>(exit_code::refused);
+      }
+      return does(*c);
+    };
+  });
+  return sub;
+}
+
+void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo) {
+  CLI::App* run_command = add(app, todo, line, "run", "load messages until SIGTERM",
+                              [](const config& c) { return run(c, false); });
+  add_load(*run_command, line);
+  run_command->footer("Example:\n  SLUICE_QUEUE=logins PGHOST=db sluice run --config login.toml");
+
+  CLI::App* drain = add(app, todo, line, "drain", "load what the queue holds, then end",
+                        [](const config& c) { return run(c, true); });
+  add_load(*drain, line);
+  drain->footer("Example:\n  sluice drain --queue logins --endpoint-url http://127.0.0.1:9324");
+
+  CLI::App* look =
+      add(app, todo, line, "check", "verify settings, credentials, queue, table, columns and keys",
+          [&line](const config& c) {
+            if (!line.print_config) return check(c);
+            fmt::print("{}", print_config(c));
+            return static_cast<int>(exit_code::done);
+          });
+  add_load(*look, line);
+  look->add_flag("--print-config", line.print_config,
+                 "show each setting and where it came from; look at nothing");
+  look->footer("Example:\n  sluice check --config login.toml");
+
+  CLI::App* init = add(app, todo, line, "init-db",
+                       "create the table, the ledger and the quarantine where they are missing",
+                       [&line](const config& c) { return init_db(c, line.print_sql); });
+  add_config(*init, line);
+  add_database(*init, line);
+  init->add_flag("--print", line.print_sql, "print the SQL, and run nothing");
+  init->footer("Example:\n  sluice init-db --print | less");
+
+  CLI::App* put = add(app, todo, line, "send", "send messages from a file to the queue",
+                      [&line](const config& c) { return send(c, line.send); });
+  add_config(*put, line);
+  add_queue(*put, line);
+  put->add_option("file", line.send.file, "one message on each line; - is standard input")
+      ->required()
+      ->type_name("FILE");
+  put->add_flag("--create", line.send.create, "create the queue if it does not exist");
+  put->add_option("--count", line.send.count, "send that many, starting over at the end of the file")
+      ->type_name("N");
+  put->footer("Example:\n  sluice send tests/data/login-events/login-events.ndjson --queue logins --create");
+
+  CLI::App* hide = add(app, todo, line, "mask", "mask one value, or each line of standard input",
+                       [&line](const config& c) { return mask_values(c, line.mask); });
+  add_config(*hide, line);
+  hide->add_option("value", line.mask.value, "what to mask; none: standard input")->type_name("VALUE");
+  hide->add_option("--scheme", line.mask.scheme, "aes_siv, hmac_sha256, redact, partial or base64")
+      ->capture_default_str();
+  hide->add_option("--domain", line.mask.domain,
+                   "columns that join share one; by default it is the source field")
+      ->capture_default_str();
+  hide->footer(
+      "Example:\n  sluice mask 199.172.111.135 --domain ip     the token that column masked_ip holds");
+
+  CLI::App* keys = app.add_subcommand("keygen", "print a new key ring, for SLUICE_KEYS");
+  keys->add_option("id", line.key_id, "id of its key: 1 to 16 letters, digits, - or _")
+      ->capture_default_str()
+      ->type_name("ID");
+  keys->footer("Example:\n  export SLUICE_KEYS=\"$(sluice keygen 2026a)\"");
+  keys->callback([&todo, &line] { todo = [&line] { return keygen(line.key_id); }; });
+}
+
+int parse_and_run(int argc, char** argv) {
+  CLI::App app(overview, "sluice");
+  app.set_version_flag("--version", std::string("sluice ") + version);
+  app.require_subcommand(1);
+  app.footer(exit_codes);
+  app.get_formatter()->column_width(30);
+  command_line line;
+  std::function<int()> todo;
+  add_commands(app, line, todo);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    fmt::print(stderr, "sluice: {}; see sluice --help\n", e.what());
+    return exit_code::refused;
+  }
+  return todo();
+}
+
+}  // namespace
+
+int main_program(int argc, char** argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "sluice: broken promise: {}; this is a bug, please report it\n", e.what());
+    return exit_code::failed;
+  }
+}
+
+}  // namespace sluice::app

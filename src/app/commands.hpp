@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "app/config.hpp"
+
+namespace sluice::app {
+
+// One function a subcommand; each gives the exit code and prints what it has to say.
+
+/// `run` (until SIGTERM or SIGINT) and, with `until_empty`, `drain`.
+int run(const config& c, bool until_empty);
+
+int check(const config& c);
+
+int init_db(const config& c, bool print_only);
+
+struct send_options {
+  std::string file;         ///< one message a line; "-" is standard input
+  bool create = false;      ///< make the queue if it does not exist
+  std::uint64_t count = 0;  ///< send that many, starting over at the file's end; 0: each line once
+};
+int send(const config& c, const send_options& o);
+
+struct mask_options {
+  std::string value;  ///< empty: each line of standard input
+  std::string scheme = "aes_siv";
+  std::string domain = "ip";
+};
+int mask_values(const config& c, const mask_options& o);
+
+int keygen(const std::string& id);
+
+}  // namespace sluice::app

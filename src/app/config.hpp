@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "app/settings.hpp"
+#include "aws/credentials.hpp"
+#include "core/failure.hpp"
+#include "mask/key_ring.hpp"
+#include "observe/log.hpp"
+#include "pg/connection.hpp"
+#include "pg/loader.hpp"
+#include "pipeline/options.hpp"
+#include "record/plan.hpp"
+
+namespace sluice::app {
+
+/// Everything that a command needs to know, checked: flags over environment over pipeline file over the
+/// exercise's names.
+struct config {
+  settings values;
+  aws::environment
+      env;  ///< the process's, with flags, file and aliases laid over the names that the AWS SDKs define
+  record::plan plan;
+  std::string queue_name;
+  std::string queue_url;
+  int receive_max = 10;
+  std::optional<std::chrono::seconds> visibility;
+  pg::connect_options database;
+  pg::load_mode mode = pg::load_mode::exactly_once;
+  pipeline::options pipeline;
+  unsigned threads = 1;
+  observe::log_format log_format = observe::log_format::text;
+  observe::level log_level = observe::level::info;
+};
+
+/// `file` may be empty: the login-events mapping applies. Failures are `bad_configuration`, with the variable
+/// or `file:line`.
+result<config> load_config(const aws::environment& env, const std::string& file,
+                           const std::map<std::string, std::string, std::less<>>& flags);
+
+/// The ring of `SLUICE_KEYS` or `SLUICE_KEYS_FILE`; null if neither is set. `missing_key` when the plan needs
+/// one.
+result<std::shared_ptr<const mask::key_ring>> load_keys(const config& c);
+
+/// Each setting, its value (secrets hidden) and where it came from, a line each.
+std::string print_config(const config& c);
+
+}  // namespace sluice::app

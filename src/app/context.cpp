@@ -1,0 +1,88 @@
+#include "app/context.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <optional>
+
+namespace sluice::app {
+
+result<std::shared_ptr<sqs::session>> make_session(const config& c) {
+  auto aws = aws::load_settings(c.env);
+  if (!aws) return aws.error();
+  if (aws->region.empty()) {
+    return failure{errc::bad_configuration, "no AWS region",
+                   "set AWS_REGION, or `region` in the profile, or give --region"};
+  }
+  auto credentials = aws::make_provider(c.env);
+  if (!credentials) return credentials.error();
+
+  auto session = std::make_shared<sqs::session>();
+  auto where = http::parse_endpoint(aws->endpoint_url.value_or(aws::sqs_endpoint(aws->region)));
+  if (!where) return where.error();
+  session->endpoint = *std::move(where);
+  if (session->endpoint.tls) {
+    auto tls = http::make_tls_context(aws->ca_bundle);
+    if (!tls) return tls.error();
+    session->tls = *std::move(tls);
+  }
+  session->region = aws->region;
+  session->credentials = *std::move(credentials);
+  session->now = [] { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); };
+  return session;
+}
+
+boost::asio::awaitable<result<queue_info>> find_queue(sqs::client& client, const config& c) {
+  queue_info info;
+  if (!c.queue_url.empty()) {
+    info.url = c.queue_url;
+  } else if (c.queue_name.empty()) {
+    co_return failure{errc::bad_configuration, "no queue", "set SLUICE_QUEUE to its name, or give --queue"};
+  } else {
+    auto url = co_await client.queue_url(c.queue_name);
+    if (!url) co_return url.error();
+    info.url = *std::move(url);
+  }
+  auto attributes = co_await client.attributes(info.url);
+  if (!attributes) co_return attributes.error();
+  info.attributes = *std::move(attributes);
+  const std::string& own = info.attributes["VisibilityTimeout"];
+  int seconds = 30;
+  std::from_chars(own.data(), own.data() + own.size(), seconds);
+  info.visibility = c.visibility.value_or(std::chrono::seconds(seconds));
+  if (info.visibility < std::chrono::seconds(5)) {
+    co_return failure{
+        errc::bad_configuration,
+        fmt::format("messages of {} are hidden for only {} s when they are received", info.url, seconds),
+        "raise the queue's VisibilityTimeout to 30 s, or set SLUICE_VISIBILITY=30s"};
+  }
+  co_return info;
+}
+
+int run_to_end(const std::function<boost::asio::awaitable<result<int>>(boost::asio::any_io_executor)>& task) {
+  boost::asio::io_context loop(1);
+  std::optional<result<int>> ended;
+  std::exception_ptr broken;
+  boost::asio::co_spawn(loop, task(loop.get_executor()), [&](std::exception_ptr e, result<int> r) {
+    broken = e;
+    ended = std::move(r);
+  });
+  loop.run();
+  if (broken) std::rethrow_exception(broken);
+  if (!*ended) {
+    print_failure(ended->error());
+    return exit_code::refused;
+  }
+  return **ended;
+}
+
+void print_failure(const failure& f) {
+  fmt::print(stderr, "sluice: {}\n", f.line());
+}
+
+}  // namespace sluice::app

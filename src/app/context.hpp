@@ -1,0 +1,46 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "app/config.hpp"
+#include "pg/connection.hpp"
+#include "sqs/client.hpp"
+
+namespace sluice::app {
+
+/// Exit codes of the program.
+enum exit_code : int {
+  done = 0,
+  failed = 1,   ///< something gave way while it ran; what was not committed is still in the queue
+  refused = 2,  ///< the command line, a setting, the plan, a key, the queue or the table will not do: nothing
+                ///< was done
+  interrupted = 130  ///< a second signal ended it at once; nothing is lost
+};
+
+/// Region, endpoint and credentials, put together for one loop.
+result<std::shared_ptr<sqs::session>> make_session(const config& c);
+
+/// The queue as it is.
+struct queue_info {
+  std::string url;
+  std::map<std::string, std::string> attributes;
+  std::chrono::seconds visibility{30};  ///< that received messages get
+};
+
+/// Finds the queue and reads its attributes, which shows that endpoint, credentials and permissions are
+/// right.
+boost::asio::awaitable<result<queue_info>> find_queue(sqs::client& client, const config& c);
+
+/// Runs one coroutine on a loop of its own, to its end. Prints its failure ("sluice: ...") and gives its exit
+/// code.
+int run_to_end(const std::function<boost::asio::awaitable<result<int>>(boost::asio::any_io_executor)>& task);
+
+/// "sluice: what; what to do" on standard error.
+void print_failure(const failure& f);
+
+}  // namespace sluice::app

@@ -1,0 +1,29 @@
+#include <fmt/format.h>
+
+#include "app/commands.hpp"
+#include "app/context.hpp"
+#include "pg/catalogue.hpp"
+
+namespace sluice::app {
+namespace {
+
+boost::asio::awaitable<result<int>> create(boost::asio::any_io_executor executor, const config& c) {
+  pg::connection connection(executor, c.database);
+  if (auto connected = co_await connection.connect(); !connected) co_return connected.error();
+  if (auto made = co_await pg::init_db(connection, c.plan); !made) co_return made.error();
+  fmt::print("{} is ready: table {}, schema sluice (ledger, quarantine)\n", connection.options().where(),
+             c.plan.table);
+  co_return exit_code::done;
+}
+
+}  // namespace
+
+int init_db(const config& c, bool print_only) {
+  if (print_only) {
+    fmt::print("{}", pg::init_sql(c.plan));
+    return exit_code::done;
+  }
+  return run_to_end([&](boost::asio::any_io_executor executor) { return create(std::move(executor), c); });
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,45 @@
+#include <fmt/format.h>
+
+#include <iostream>
+#include <string>
+
+#include "app/commands.hpp"
+#include "app/context.hpp"
+#include "mask/masker.hpp"
+
+namespace sluice::app {
+
+int mask_values(const config& c, const mask_options& o) {
+  const auto found = mask::scheme_from(o.scheme);
+  if (!found) {
+    print_failure({errc::bad_configuration, fmt::format("there is no scheme '{}'", o.scheme),
+                   "see sluice mask --help"});
+    return exit_code::refused;
+  }
+  auto keys = load_keys(c);
+  if (!keys) {
+    print_failure(keys.error());
+    return exit_code::refused;
+  }
+  mask::rule rule;
+  rule.how = *found;
+  rule.domain = o.domain;
+  auto masker = mask::masker::make(rule, *keys);
+  if (!masker) {
+    print_failure(masker.error());
+    return exit_code::refused;
+  }
+  if (!o.value.empty()) {
+    fmt::print("{}\n", masker->mask(o.value));
+    return exit_code::done;
+  }
+  for (std::string line; std::getline(std::cin, line);) fmt::print("{}\n", masker->mask(line));
+  return exit_code::done;
+}
+
+int keygen(const std::string& id) {
+  fmt::print("{}\n", mask::key_ring::generate(id));
+  return exit_code::done;
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,85 @@
+#include "app/progress.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+namespace sluice::app {
+namespace {
+
+using clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+std::size_t terminal_width() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+std::string time_left(double seconds) {
+  if (seconds < 10) return fmt::format("{:.1f} s left", seconds);
+  if (seconds < 120) return fmt::format("{:.0f} s left", seconds);
+  return fmt::format("{:.0f} min left", seconds / 60);
+}
+
+}  // namespace
+
+std::string grouped(std::uint64_t n) {
+  std::string text = std::to_string(n);
+  for (std::size_t i = text.size(); i > 3;) text.insert(i -= 3, ",");
+  return text;
+}
+
+progress::progress(std::string verb, std::uint64_t total, bool terminal)
+    : verb_(std::move(verb)), total_(total), terminal_(terminal), started_(clock::now()) {
+  last_ = started_;
+}
+
+progress::~progress() {
+  finish();
+}
+
+std::string progress::line(const std::string& verb, std::uint64_t done, std::uint64_t total,
+                           double per_second, const std::string& note, std::size_t width) {
+  constexpr std::size_t bar = 20;
+  std::string out = verb;
+  if (total > 0) {
+    const std::size_t filled = std::min<std::size_t>(bar, static_cast<std::size_t>(done * bar / total));
+    out += fmt::format(" [{}{}] {:3}%  {} of {}", std::string(filled, '#'), std::string(bar - filled, '.'),
+                       std::min<std::uint64_t>(100, done * 100 / total), grouped(done), grouped(total));
+  } else {
+    out += fmt::format("  {}", grouped(done));
+  }
+  out += fmt::format("  {}/s", grouped(static_cast<std::uint64_t>(per_second)));
+  if (total > done && per_second > 0) out += "  " + time_left(static_cast<double>(total - done) / per_second);
+  if (!note.empty()) out += "  " + note;
+  if (out.size() > width) out.resize(width);
+  return out;
+}
+
+void progress::show(std::uint64_t done, const std::string& note) {
+  const auto now = clock::now();
+  const auto since = now - last_;
+  if (since < (terminal_ ? 100ms : 5s)) return;
+  const double now_rate =
+      static_cast<double>(done - last_done_) / std::chrono::duration<double>(since).count();
+  rate_ = rate_ == 0 ? now_rate : rate_ * 0.7 + now_rate * 0.3;
+  last_ = now;
+  last_done_ = done;
+  total_ = total_ == 0 ? 0 : std::max(total_, done);
+  if (terminal_) {
+    fmt::print(stderr, "\r\x1b[K{}", line(verb_, done, total_, rate_, note, terminal_width() - 1));
+    drawn_ = true;
+  } else {
+    fmt::print(stderr, "{}\n", line(verb_, done, total_, rate_, note, 200));
+  }
+}
+
+void progress::finish() {
+  if (std::exchange(drawn_, false)) fmt::print(stderr, "\r\x1b[K");
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "observe/counters.hpp"
+
+namespace sluice::app {
+
+/// What a drain, or a send, shows while it works: a bar that is drawn over on a terminal, a line every few
+/// seconds elsewhere.
+class progress {
+ public:
+  /// `total` is an estimate and grows when it is passed; 0 if unknown.
+  progress(std::string verb, std::uint64_t total, bool terminal);
+  ~progress();
+  progress(const progress&) = delete;
+  progress& operator=(const progress&) = delete;
+
+  /// Call often: it draws when it is time. `note` stands at the end of the line.
+  void show(std::uint64_t done, const std::string& note);
+  /// Leaves the line as it is, or takes it away.
+  void finish();
+
+  /// One line of at most `width` columns, pure: "draining [#####.....]  52%  51,200 of 98,304  31,004/s  1.5
+  /// s left  12 set aside".
+  static std::string line(const std::string& verb, std::uint64_t done, std::uint64_t total, double per_second,
+                          const std::string& note, std::size_t width);
+
+ private:
+  std::string verb_;
+  std::uint64_t total_;
+  bool terminal_;
+  bool drawn_ = false;
+  std::chrono::steady_clock::time_point started_;
+  std::chrono::steady_clock::time_point last_{};
+  std::uint64_t last_done_ = 0;
+  double rate_ = 0;
+};
+
+/// 1234567 as "1,234,567".
+std::string grouped(std::uint64_t n);
+
+}  // namespace sluice::app

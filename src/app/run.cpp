@@ -1,0 +1,312 @@
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "app/commands.hpp"
+#include "app/context.hpp"
+#include "app/progress.hpp"
+#include "pg/catalogue.hpp"
+#include "pipeline/lane.hpp"
+#include "pipeline/pg_sink.hpp"
+#include "pipeline/signal.hpp"
+#include "pipeline/sqs_queue.hpp"
+
+namespace sluice::app {
+namespace {
+
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+template <class T>
+using awaitable = boost::asio::awaitable<T>;
+
+constexpr int partition_days_ahead = 3;
+constexpr int ledger_retention_days = 15;  // SQS keeps a message for at most 14 days
+constexpr auto upkeep_every = 1h;
+
+/// One loop on one thread.
+struct worker {
+  boost::asio::io_context loop{1};
+  std::unique_ptr<pipeline::lane> lane;
+  result<> outcome;
+  std::exception_ptr broken;
+  std::thread thread;
+};
+
+/// A run from start to end. The control loop (main thread) has the signals, the progress bar and the upkeep
+/// of the ledger; the lanes have threads of their own.
+class service {
+ public:
+  service(const config& c, bool until_empty)
+      : config_(c), until_empty_(until_empty), log_(c.log_format, c.log_level) {}
+  int run();
+
+ private:
+  awaitable<result<>> prepare();
+  result<> make_workers();
+  result<std::unique_ptr<pipeline::lane>> make_lane(boost::asio::io_context& loop);
+  awaitable<void> control();
+  awaitable<void> watch_signals(boost::asio::signal_set& signals);
+  awaitable<void> keep_ledger();
+  void stop_all();
+  void show(progress& bar);
+  int conclude(clock::duration took);
+  int refuse(const failure& f);
+
+  const config& config_;
+  bool until_empty_;
+  observe::logger log_;
+  observe::counters counters_;
+  boost::asio::io_context loop_{1};
+  pipeline::signal changed_{loop_.get_executor()};
+  std::shared_ptr<const mask::key_ring> keys_;
+  pg::load_plan load_plan_;
+  queue_info queue_;
+  std::vector<std::unique_ptr<worker>> workers_;
+  std::size_t alive_ = 0;
+  bool stopped_by_signal_ = false;
+};
+
+// Everything that can be wrong with settings, keys, queue and table shows here, before a message is touched.
+awaitable<result<>> service::prepare() {
+  auto keys = load_keys(config_);
+  if (!keys) co_return keys.error();
+  keys_ = *std::move(keys);
+  if (auto reader = record::reader::make(config_.plan, keys_); !reader) co_return reader.error();
+  load_plan_ = pg::load_plan::make(config_.plan, config_.mode);
+
+  auto session = make_session(config_);
+  if (!session) co_return session.error();
+  sqs::client client(loop_.get_executor(), *session);
+  auto found = co_await find_queue(client, config_);
+  if (!found) co_return found.error();
+  queue_ = *std::move(found);
+
+  pg::connection database(loop_.get_executor(), config_.database);
+  if (auto connected = co_await database.connect(); !connected) co_return connected.error();
+  auto problems = co_await pg::check_schema(database, config_.plan);
+  if (!problems) co_return problems.error();
+  if (!problems->empty()) co_return problems->front();
+  if (auto kept = co_await pg::maintain_ledger(database, partition_days_ahead, ledger_retention_days);
+      !kept) {
+    co_return kept.error();
+  }
+  co_return result<>();
+}
+
+result<std::unique_ptr<pipeline::lane>> service::make_lane(boost::asio::io_context& loop) {
+  auto session = make_session(config_);
+  if (!session) return session.error();
+  auto reader = record::reader::make(config_.plan, keys_);
+  if (!reader) return reader.error();
+
+  const auto executor = loop.get_executor();
+  pipeline::ports ports;
+  const pipeline::sqs_queue::settings settings{.queue_url = queue_.url,
+                                               .messages_max = config_.receive_max,
+                                               .visibility = config_.visibility.value_or(0s)};
+  ports.open_queue = [this, executor, shared = *session, settings]() -> std::unique_ptr<pipeline::queue> {
+    return std::make_unique<pipeline::sqs_queue>(executor, shared, settings, counters_);
+  };
+  ports.open_sink = [this, executor]() -> std::unique_ptr<pipeline::sink> {
+    std::optional<mask::sealer> seal;
+    if (keys_) seal.emplace(mask::sealer::make(keys_).value());
+    return std::make_unique<pipeline::pg_sink>(executor, config_.database, load_plan_, std::move(seal));
+  };
+  pipeline::options options = config_.pipeline;
+  options.visibility = queue_.visibility;
+  options.until_empty = until_empty_;
+  options.seed = std::random_device()();
+  return std::make_unique<pipeline::lane>(executor, options, std::move(ports), *std::move(reader), counters_,
+                                          log_);
+}
+
+result<> service::make_workers() {
+  for (unsigned i = 0; i < config_.threads; ++i) {
+    auto w = std::make_unique<worker>();
+    auto lane = make_lane(w->loop);
+    if (!lane) return lane.error();
+    w->lane = *std::move(lane);
+    workers_.push_back(std::move(w));
+  }
+  for (const auto& each : workers_) {
+    worker& w = *each;
+    boost::asio::co_spawn(w.loop, w.lane->run(), [&w](std::exception_ptr e, result<> outcome) {
+      w.broken = e;
+      w.outcome = std::move(outcome);
+    });
+    ++alive_;
+    w.thread = std::thread([this, &w] {
+      w.loop.run();
+      boost::asio::post(loop_, [this] {
+        --alive_;
+        changed_.notify();
+      });
+    });
+  }
+  return {};
+}
+
+void service::stop_all() {
+  for (const auto& w : workers_) boost::asio::post(w->loop, [lane = w->lane.get()] { lane->stop(); });
+}
+
+awaitable<void> service::watch_signals(boost::asio::signal_set& signals) {
+  const auto [error, signal] = co_await signals.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  if (error) co_return;
+  stopped_by_signal_ = true;
+  log_.info("stopping", {{"signal", signal}});
+  stop_all();
+  const auto [again, second] = co_await signals.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  if (again) co_return;
+  // At once: what is in a transaction is rolled back by PostgreSQL or committed, and the ledger knows; the
+  // rest is in the queue.
+  std::_Exit(exit_code::interrupted);
+}
+
+awaitable<void> service::keep_ledger() {
+  pg::connection database(loop_.get_executor(), config_.database);
+  auto due = clock::now() + upkeep_every;
+  while (alive_ > 0) {
+    co_await changed_.wait(1min);
+    if (clock::now() < due || alive_ == 0) continue;
+    due += upkeep_every;
+    result<> kept;
+    if (!database.connected()) kept = co_await database.connect();
+    if (kept) kept = co_await pg::maintain_ledger(database, partition_days_ahead, ledger_retention_days);
+    if (!kept) log_.warning("ledger_upkeep_failed", {{"why", kept.error().what}, {"fix", kept.error().fix}});
+    database.close();
+  }
+}
+
+void service::show(progress& bar) {
+  const auto aside = counters_.set_aside.get();
+  bar.show(counters_.deleted.get(), aside > 0 ? fmt::format("{} set aside", grouped(aside)) : std::string());
+}
+
+awaitable<void> service::control() {
+  const pipeline::backlog depth = pipeline::read_backlog(queue_.attributes);
+  const bool bar_wanted = until_empty_ && config_.log_level >= observe::level::info;
+  progress bar("draining", depth.visible + depth.in_flight, isatty(STDERR_FILENO) != 0);
+  while (alive_ > 0) {
+    co_await changed_.wait(bar_wanted ? clock::duration(100ms) : clock::duration(1min));
+    if (bar_wanted) show(bar);
+  }
+  bar.finish();
+}
+
+int service::refuse(const failure& f) {
+  if (config_.log_format == observe::log_format::json && !until_empty_) {
+    log_.error("start_refused", {{"why", f.what}, {"fix", f.fix}});
+  } else {
+    print_failure(f);
+  }
+  return exit_code::refused;
+}
+
+int service::run() {
+  result<> ready;
+  std::exception_ptr broken;
+  const auto note = [&](std::exception_ptr e) {
+    if (e) broken = e;
+  };
+  boost::asio::co_spawn(loop_, prepare(), [&](std::exception_ptr e, result<> r) {
+    note(e);
+    ready = std::move(r);
+  });
+  loop_.run();
+  if (broken) std::rethrow_exception(broken);
+  if (!ready) return refuse(ready.error());
+
+  loop_.restart();
+  boost::asio::signal_set signals(loop_, SIGINT, SIGTERM);
+  const auto started = clock::now();
+  if (auto made = make_workers(); !made) return refuse(made.error());
+  if (!until_empty_) {
+    log_.info("started", {{"queue", queue_.url},
+                          {"table", config_.plan.table},
+                          {"mode", config_.values.text("load.mode")},
+                          {"threads", config_.threads}});
+  }
+  boost::asio::co_spawn(loop_, watch_signals(signals), note);
+  boost::asio::co_spawn(loop_, keep_ledger(), note);
+  boost::asio::co_spawn(loop_, control(), [&](std::exception_ptr e) {
+    note(e);
+    signals.cancel();
+  });
+  loop_.run();
+  for (const auto& w : workers_) w->thread.join();
+  if (broken) std::rethrow_exception(broken);
+  for (const auto& w : workers_) {
+    if (w->broken) std::rethrow_exception(w->broken);
+  }
+  return conclude(clock::now() - started);
+}
+
+// The summary of a drain goes to standard output; that of a service is its last event.
+int service::conclude(clock::duration took) {
+  std::optional<failure> why;
+  std::map<std::string, std::uint64_t> set_aside;
+  for (const auto& w : workers_) {
+    if (!w->outcome && !why) why = w->outcome.error();
+    for (const auto& [reason, n] : w->lane->set_aside()) set_aside[reason] += n;
+  }
+  const double seconds = std::chrono::duration<double>(took).count();
+  const auto settled = counters_.rows.get() + counters_.set_aside.get() + counters_.duplicates.get();
+  if (!until_empty_) {
+    log_.info("stopped", {{"rows", counters_.rows.get()},
+                          {"set_aside", counters_.set_aside.get()},
+                          {"duplicates", counters_.duplicates.get()},
+                          {"deleted", counters_.deleted.get()},
+                          {"given_back", counters_.given_back.get()},
+                          {"seconds", seconds}});
+  } else {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const auto cpu_us = [](const timeval& t) {
+      return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec);
+    };
+    const double each = settled == 0 ? 0 : 1.0 / static_cast<double>(settled);
+    fmt::print("{} {} into {} in {:.2f} s\n", stopped_by_signal_ || why ? "stopped draining" : "drained",
+               queue_.url, config_.plan.table, seconds);
+    fmt::print("  rows loaded     {:>12}\n", grouped(counters_.rows.get()));
+    fmt::print("  set aside       {:>12}\n", grouped(counters_.set_aside.get()));
+    for (const auto& [reason, n] : set_aside) fmt::print("    {:<28}{}\n", reason, grouped(n));
+    fmt::print("  known before    {:>12}\n", grouped(counters_.duplicates.get()));
+    fmt::print("  rate            {:>12} messages/s\n",
+               grouped(static_cast<std::uint64_t>(static_cast<double>(settled) / seconds)));
+    fmt::print("  SQS requests    {:>12}   {:.2f} a message\n", grouped(counters_.requests.get()),
+               static_cast<double>(counters_.requests.get()) * each);
+    fmt::print("  CPU             {:>12.1f} us a message, {} MiB resident at most\n",
+               (cpu_us(usage.ru_utime) + cpu_us(usage.ru_stime)) * each, usage.ru_maxrss / 1024);
+  }
+  if (!why) return exit_code::done;
+  if (until_empty_) {
+    print_failure(*why);
+  } else {
+    log_.error("failed", {{"why", why->what}, {"fix", why->fix}});
+  }
+  return exit_code::failed;
+}
+
+}  // namespace
+
+int run(const config& c, bool until_empty) {
+  return service(c, until_empty).run();
+}
+
+}  // namespace sluice::app
