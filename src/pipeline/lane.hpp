@@ -5,9 +5,11 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -48,6 +50,9 @@ class lane {
   /// Receives no more, commits and deletes what it has, within `stop_max`. On the loop's thread; may be
   /// called again.
   void stop();
+
+  /// Messages set aside, by reason and column ("missing_field user_id"). After `run`, or on the loop's thread.
+  const std::map<std::string, std::uint64_t>& set_aside() const noexcept { return set_aside_; }
 
  private:
   // poller.cpp
@@ -114,6 +119,7 @@ class lane {
   steady_time empty_since_{};
   std::optional<steady_time> stop_at_;  ///< when `stop` was called
   std::optional<failure> failure_;
+  std::map<std::string, std::uint64_t> set_aside_;
   std::uint64_t seeds_;
 };
 

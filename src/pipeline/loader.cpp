@@ -104,6 +104,14 @@ void lane::loaded(const batch& b, const pg::load_report& report, std::chrono::st
   counters_.duplicates.add(report.duplicates);
   counters_.set_aside.add(report.set_aside);
   if (report.claimed) counters_.claims.add();
+  if (report.set_aside > 0) {
+    for (const copy::slot& s : b.rows.slots()) {
+      if (s.refusal_index < 0) continue;
+      const copy::refusal& why = b.rows.refusal_of(s);
+      ++set_aside_[why.column.empty() ? std::string(why.reason) : std::string(why.reason) + ' ' + why.column];
+    }
+    log_.info("messages_set_aside", {{"messages", report.set_aside}});
+  }
   log_.debug("batch_committed", {{"messages", b.rows.size()},
                                  {"rows", report.rows},
                                  {"duplicates", report.duplicates},
