@@ -20,7 +20,10 @@ class backoff {
     duration total_max{0};    ///< from the first failure; 0 is no limit
   };
 
-  backoff(options o, std::uint64_t seed) : options_(o), random_(seed) {}
+  /// Seeds that follow one another are as good as any: they are mixed (a small one alone would give small
+  /// first waits).
+  backoff(options o, std::uint64_t seed)
+      : options_(o), random_(static_cast<std::uint32_t>((seed + 1) * 0x9E3779B97F4A7C15U >> 32)) {}
 
   /// The wait before the next try, or nothing when the budget is spent. `now` only ever grows.
   std::optional<duration> next(std::chrono::steady_clock::time_point now);
