@@ -1,0 +1,52 @@
+# Every target is a line or two; what they do is in scripts/. `make` alone says what there is.
+.DEFAULT_GOAL := help
+.PHONY: help demo test build install install-test unit integration asan tsan fuzz tidy format test-localstack \
+  start message run db stop clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## Start here
+demo: ## Queue, database and 100 messages on this machine, from nothing to masked rows
+	@scripts/demo.sh
+test: ## Everything that CI runs (half an hour on 2 cores the first time)
+	@scripts/test.sh
+build: install ## The programs: build/release/bin/sluice and build/release/bin/sluice-sqs
+	@scripts/build.sh release
+
+## Work on it
+install: ## Debian packages that a build needs
+	@scripts/install.sh build
+install-test: ## Debian packages that the tests need
+	@scripts/install.sh test
+unit: ## Inner loop: build what changed, run the unit tests
+	@scripts/build.sh dev && ctest --test-dir build/dev -LE integration --output-on-failure --no-tests=error
+integration: ## Against a real PostgreSQL, the local queue, and clients that were written by others
+	@scripts/test.sh integration python
+asan: ## Unit and integration tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/test.sh asan
+tsan: ## The same under ThreadSanitizer
+	@scripts/test.sh tsan
+fuzz: ## Each fuzzer for FUZZ_SECONDS (default 20)
+	@scripts/test.sh fuzz
+tidy: ## Format, house rules, shell scripts, clang-tidy
+	@scripts/test.sh format rules shell clang-tidy
+format: ## Rewrite the sources in the house's format
+	@git ls-files -z --cached --others --exclude-standard '*.cpp' '*.hpp' | xargs -0 clang-format-19 -i
+test-localstack: build ## The integration test against LocalStack, a queue that was written by others
+	@scripts/test.sh localstack
+
+## The exercise, on docker compose
+start: ## LocalStack with the queue, PostgreSQL with the table
+	@scripts/exercise.sh start
+message: ## Send the 100 sample messages
+	@scripts/exercise.sh message
+run: ## Move what is in the queue into the table
+	@scripts/exercise.sh run
+db: ## psql on the table
+	@scripts/exercise.sh db
+stop: ## Stop both; their data stay
+	@scripts/exercise.sh stop
+clean: ## Remove build/, and the containers with their data
+	@scripts/exercise.sh clean
+	rm -rf build

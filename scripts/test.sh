@@ -1,0 +1,132 @@
+#!/bin/sh
+# Everything that CI runs: scripts/test.sh, or only some groups of it: scripts/test.sh GROUP...
+# Installs what is missing, and ends with the time of each step. A step that fails shows the end of its log; all logs stay in
+# build/logs. Nothing is skipped: a missing tool or server is a failure. V=1 shows everything as it happens.
+# shellcheck disable=SC2317  # `step` calls functions by name
+set -u
+cd "$(dirname "$0")/.." || exit 1
+export LANG=C.UTF-8 LC_ALL=C.UTF-8
+root=$PWD
+all="rules format shell dev integration python asan tsan clang-tidy fuzz release demo"
+
+logs=$root/build/logs
+summary=$logs/summary
+mkdir -p "$logs"
+: >"$summary"
+failed=0
+started=$(date +%s)
+
+# step NAME COMMAND...: runs it, and remembers its time and result.
+step() {
+  name=$1
+  shift
+  log="$logs/$(echo "$name" | tr ' ' '-').log"
+  at=$(date +%s)
+  if [ -n "${V:-}" ]; then
+    echo "== $name"
+    "$@"
+  else
+    printf '%-28s' "$name"
+    "$@" >"$log" 2>&1 </dev/null
+  fi
+  code=$?
+  took=$(($(date +%s) - at))
+  if [ "$code" = 0 ]; then verdict=ok; else verdict=FAILED failed=1; fi
+  printf '%-28s%6s s  %s\n' "$name" "$took" "$verdict" >>"$summary"
+  if [ -n "${V:-}" ]; then echo "== $name: $verdict, $took s"; else printf '%6s s  %s\n' "$took" "$verdict"; fi
+  if [ "$code" != 0 ] && [ -z "${V:-}" ]; then
+    echo "---- the end of $log"
+    tail -n 60 "$log"
+    echo "----"
+  fi
+  return "$code"
+}
+
+# Each preset is built once in a run.
+built=" "
+build() {
+  case "$built" in *" $1 "*) return 0 ;; esac
+  step "$1: build" scripts/build.sh "$1" && built="$built$1 "
+}
+
+sources() { git ls-files --cached --others --exclude-standard "$@" | sort -u; }
+
+# A PostgreSQL of its own for one command, which finds it by PGHOST and the like.
+with_postgres() (
+  database=$(mktemp -d "${TMPDIR:-/tmp}/sluice-test.XXXXXX") || exit 1
+  trap 'scripts/local-postgres.sh "$database" stop; rm -rf "$database"' EXIT
+  trap 'exit 130' INT TERM HUP
+  exports=$(scripts/local-postgres.sh "$database" start) || exit 1
+  eval "$exports"
+  "$@"
+)
+
+unit() { ctest --test-dir "build/$1" -LE integration -j 2 --output-on-failure --no-tests=error; }
+integration() { with_postgres ctest --test-dir "build/$1" -L integration --output-on-failure --no-tests=error; }
+
+# Python packages for the tests, once for each state of their list.
+python_packages() {
+  wanted=$(cksum tests/requirements.txt)
+  [ "$wanted" != "$(cat build/venv/installed 2>/dev/null)" ] || return 0
+  rm -rf build/venv
+  python3 -m venv build/venv &&
+    build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt &&
+    echo "$wanted" >build/venv/installed
+}
+python_tests() { SLUICE_BIN=$root/build/$1/bin with_postgres build/venv/bin/python -m pytest -q tests/integration; }
+
+format() { sources '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run -Werror; }
+shell() { sources '*.sh' .ci/run | xargs shellcheck -x -S warning; }
+rules() { python3 -m unittest discover -q -s tests/tidy -t tests/tidy && python3 tests/tidy/tidy.py; }
+
+# clang's own compile commands: those of g++ have options that clang does not know.
+clang_tidy() {
+  [ -f build/asan/compile_commands.json ] || cmake --preset asan >/dev/null || return 1
+  run-clang-tidy-19 -quiet -j 2 -p build/asan "$root/src/.*"
+}
+
+fuzz() {
+  seconds=${FUZZ_SECONDS:-20}
+  for fuzzer in build/fuzz/fuzz/*; do
+    [ -x "$fuzzer" ] || { echo "no fuzzers in build/fuzz/fuzz"; return 1; }
+    name=$(basename "$fuzzer")
+    corpus=tests/fuzz/corpus/$name
+    fresh=build/fuzz/corpus/$name
+    mkdir -p "$fresh"
+    "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 "$fresh" "$corpus" || return 1
+  done
+}
+
+group() {
+  case "$1" in
+    rules) step "house rules" rules ;;
+    format) step "format" format ;;
+    shell) step "shell scripts" shell ;;
+    dev) build dev && step "dev: unit" unit dev ;;
+    integration) build dev && step "dev: integration" integration dev ;;
+    python) build dev && step "python packages" python_packages && step "dev: python" python_tests dev ;;
+    asan | tsan) build "$1" && step "$1: unit" unit "$1" && step "$1: integration" integration "$1" ;;
+    clang-tidy) step "clang-tidy" clang_tidy ;;
+    fuzz) build fuzz && step "fuzz" fuzz ;;
+    release) build release ;;
+    demo) step "demo" scripts/demo.sh ;;
+    localstack) build release && step "localstack" tests/localstack/run.sh tests/localstack/test.sh ;;
+    *) echo "test: no group $1; there are: $all localstack" >&2; exit 2 ;;
+  esac
+}
+
+export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1 ${UBSAN_OPTIONS:-}"
+export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1 ${TSAN_OPTIONS:-}"
+export ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19 TSAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19
+
+step "packages" scripts/install.sh test || exit 1
+# shellcheck disable=SC2086  # a list of words
+[ $# -gt 0 ] || set -- $all
+for each; do group "$each"; done
+
+echo
+echo "Summary"
+cat "$summary"
+total=$(($(date +%s) - started))
+printf '%-28s%6s s  %s\n' total "$total" "$([ "$failed" = 0 ] && echo ok || echo FAILED)"
+exit "$failed"

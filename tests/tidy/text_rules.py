@@ -1,0 +1,94 @@
+"""Rules for words: what may not be written anywhere, and documents that must agree with the code."""
+
+import re
+from pathlib import PurePosixPath
+
+from tree import Finding
+
+# Each has a bracket or an escape in it, so that this file does not break its own rule.
+UNFINISHED = r"\b(TO[D]O|FIX[M]E|XX[X])\b"
+MACHINE_PATHS = r"/wor[k]/\w|/far[m]/|/hom[e]/\w|/User[s]/\w|/tmp/bash_job[s]"
+REGISTRY_HOSTS = (
+    r"deb\.debian\.org|security\.debian\.org|pypi\.org|pythonhosted\.org|registry\.npmjs|"
+    r"proxy\.golang|repo1?\.maven|static\.crates"
+)
+DATA = ("tests/data/", "tests/fuzz/corpus/", "LICENSE")
+DOCUMENTS = ["*.md"]
+
+
+def words(tree):
+    """Nothing unfinished, nothing that is true on one machine only."""
+    for pattern, text in [
+        (UNFINISHED, "unfinished by its own word: do it, or write an issue"),
+        (MACHINE_PATHS, "a path of one machine"),
+        (REGISTRY_HOSTS, "a registry's host: the machine's settings say where packages come from"),
+    ]:
+        for path, line, match in tree.search(pattern, "*"):
+            if not path.startswith(DATA):
+                yield Finding(path, line, f"{match[0]}: {text}")
+
+
+def links(tree):
+    """Links between documents lead somewhere, to the heading if they name one."""
+    for path, line, match in tree.search(r"(?:\]\(|src=\"|srcset=\")([^)\s\"]+)", *DOCUMENTS):
+        target = match[1]
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        goal = _normal(PurePosixPath(path).parent / file) if file else path
+        if not tree.exists(goal):
+            yield Finding(path, line, f"{target}: there is no {goal}")
+        elif anchor and goal.endswith(".md") and anchor not in _anchors(tree.texts[goal]):
+            yield Finding(path, line, f"{target}: {goal} has no such heading")
+
+
+def _normal(path):
+    parts = []
+    for part in path.parts:
+        if part == ".." and parts:
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return "/".join(parts) or "."
+
+
+def _anchors(markdown):
+    """As GitHub makes them: lower case, punctuation dropped, blanks to hyphens."""
+    headings = re.findall(r"^#+ +(.+?)\s*$", re.sub(r"```.*?```", "", markdown, flags=re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+def commands(tree):
+    """`make x` and `scripts/x` that a document names exist."""
+    targets = set(re.findall(r"^([a-z][\w-]*):", tree.texts.get("Makefile", ""), re.M))
+    for path, line, match in tree.search(r"(?:^|[`$(] ?)make ([a-z][\w-]*)", *DOCUMENTS):
+        if match[1] not in targets:
+            yield Finding(path, line, f"make {match[1]}: the Makefile has no such target")
+    for path, line, match in tree.search(r"(?<![\w/.-])(scripts/[\w.-]+\w)", *DOCUMENTS, "Makefile"):
+        if match[1] not in tree.names:
+            yield Finding(path, line, f"{match[1]}: there is no such script")
+
+
+def settings(tree):
+    """Each variable that a source reads is in docs/configuration.md; each of ours that is there is read."""
+    reference = "docs/configuration.md"
+    documented = set(re.findall(r"\b[A-Z][A-Z0-9_]+\b", tree.texts.get(reference, "")))
+    read = set()
+    for path, line, match in tree.search(r'"((?:SLUICE|AWS|PG)_?[A-Z][A-Z0-9_]*)"', "src/*", code_only=True):
+        read.add(match[1])
+        if match[1] not in documented:
+            yield Finding(path, line, f"{match[1]} is not in {reference}")
+    for path, line, match in tree.search(r"\bSLUICE_[A-Z0-9_]+\b", reference):
+        if match[0] not in read:
+            yield Finding(path, line, f"{match[0]}: no source reads it")
+
+
+def changelog(tree):
+    """The version that CMake builds has a place in the changelog."""
+    version = re.search(r"project\(sluice VERSION ([\d.]+)", tree.texts.get("CMakeLists.txt", ""))
+    headings = re.findall(r"^## .*", tree.texts.get("CHANGELOG.md", ""), re.M)
+    if version and not any(version[1] in heading for heading in headings):
+        yield Finding("CHANGELOG.md", 0, f"no heading for version {version[1]}")
+
+
+RULES = [words, links, commands, settings, changelog]
