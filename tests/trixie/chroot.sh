@@ -14,7 +14,8 @@ suite=trixie
 say() { echo "trixie: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-[ $# -ge 1 ] && { [ $# -eq 1 ] || { [ "$2" = -- ] && [ $# -ge 3 ]; }; } || {
+usage_ok() { [ $# -eq 1 ] || { [ $# -ge 3 ] && [ "$2" = -- ]; }; }
+usage_ok "$@" || {
   echo "usage: tests/trixie/chroot.sh DIR [-- COMMAND...]" >&2
   exit 2
 }
