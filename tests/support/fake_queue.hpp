@@ -1,0 +1,184 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "pipeline/ports.hpp"
+
+namespace tests {
+
+using namespace std::chrono_literals;
+
+/// An SQS queue in memory, shared by the connections of one loop, that can be told to fail. It checks the
+/// rule of acknowledgement by itself: `removed_too_early` lists messages that were deleted before `committed`
+/// said that they may be.
+class fake_queue {
+ public:
+  using clock = std::chrono::steady_clock;
+
+  struct item {
+    std::string id;
+    std::string body;
+    clock::time_point hidden_until{};
+    int receives = 0;
+    bool removed = false;
+  };
+
+  explicit fake_queue(boost::asio::any_io_executor executor) : executor(std::move(executor)) {}
+
+  void put(std::string body) {
+    std::string id = fmt::format("00000000-0000-4000-8000-{:012x}", items.size());
+    by_id[id] = items.size();
+    items.push_back({.id = std::move(id), .body = std::move(body)});
+  }
+
+  std::size_t left() const {
+    return static_cast<std::size_t>(std::ranges::count(items, false, &item::removed));
+  }
+  std::size_t visible() const {
+    const auto now = clock::now();
+    return static_cast<std::size_t>(
+        std::ranges::count_if(items, [&](const item& i) { return !i.removed && i.hidden_until <= now; }));
+  }
+
+  boost::asio::any_io_executor executor;
+  std::vector<item> items;
+  std::map<std::string, std::size_t, std::less<>> by_id;
+  std::chrono::seconds visibility{30};
+  std::chrono::milliseconds latency{0};
+
+  std::set<std::string> committed;  ///< ids, as the sink says
+  std::vector<std::string> removed_too_early;
+  std::size_t given_back = 0;
+  std::size_t extended = 0;
+  std::size_t receives = 0;
+  std::size_t most_receives_at_once = 0;
+
+  /// Called before each call takes effect: a failure is answered instead.
+  std::function<std::optional<sluice::failure>(const char* call)> trouble;
+  /// Entries of a remove that are refused this time.
+  std::function<bool(const std::string& id)> refuse_removal;
+
+  std::size_t receiving = 0;
+};
+
+class fake_connection final : public sluice::pipeline::queue {
+ public:
+  template <class T>
+  using awaitable = boost::asio::awaitable<T>;
+
+  explicit fake_connection(fake_queue& of) : of_(of), wait_(of.executor) {}
+
+  awaitable<sluice::result<std::span<const sluice::sqs::message>>> receive(
+      std::chrono::seconds longest) override {
+    ++of_.receives;
+    of_.most_receives_at_once = std::max(of_.most_receives_at_once, ++of_.receiving);
+    const auto until = fake_queue::clock::now() + longest;
+    bool cancelled = false;
+    while (!cancelled && of_.visible() == 0 && fake_queue::clock::now() < until)
+      cancelled = !co_await pause(5ms);
+    if (!cancelled && of_.latency > 0ms) cancelled = !co_await pause(of_.latency);
+    --of_.receiving;
+    if (cancelled) co_return sluice::failure(sluice::errc::cancelled, "closed");
+    if (auto f = of_.trouble ? of_.trouble("receive") : std::nullopt) co_return *f;
+    co_return take();
+  }
+
+  awaitable<sluice::result<std::vector<sluice::sqs::batch_failure>>> remove(
+      std::span<const std::string_view> handles) override {
+    co_await pause(of_.latency);
+    if (auto f = of_.trouble ? of_.trouble("remove") : std::nullopt) co_return *f;
+    std::vector<sluice::sqs::batch_failure> failed;
+    for (std::size_t i = 0; i < handles.size(); ++i) {
+      fake_queue::item& item = find(handles[i]);
+      if (!of_.committed.contains(item.id)) of_.removed_too_early.push_back(item.id);
+      if (of_.refuse_removal && of_.refuse_removal(item.id)) {
+        failed.push_back({.index = i, .sender_fault = false, .code = "InternalError"});
+      } else {
+        item.removed = true;
+      }
+    }
+    co_return failed;
+  }
+
+  awaitable<sluice::result<std::vector<sluice::sqs::batch_failure>>> hide(
+      std::span<const std::string_view> handles, std::chrono::seconds visibility) override {
+    co_await pause(of_.latency);
+    if (auto f = of_.trouble ? of_.trouble("hide") : std::nullopt) co_return *f;
+    for (const auto handle : handles) {
+      find(handle).hidden_until = fake_queue::clock::now() + visibility;
+      ++(visibility == 0s ? of_.given_back : of_.extended);
+    }
+    co_return std::vector<sluice::sqs::batch_failure>();
+  }
+
+  awaitable<sluice::result<sluice::pipeline::backlog>> depth() override {
+    co_await pause(of_.latency);
+    const auto visible = of_.visible();
+    co_return sluice::pipeline::backlog{.visible = visible, .in_flight = of_.left() - visible};
+  }
+
+  void close() noexcept override {
+    closed_ = true;
+    wait_.cancel();
+  }
+
+ private:
+  awaitable<bool> pause(std::chrono::milliseconds how_long) {
+    wait_.expires_after(how_long);
+    co_await wait_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    co_return !std::exchange(closed_, false);
+  }
+
+  std::span<const sluice::sqs::message> take() {
+    const auto now = fake_queue::clock::now();
+    copies_.clear();
+    messages_.clear();
+    for (fake_queue::item& item : of_.items) {
+      if (copies_.size() == 10) break;
+      if (item.removed || item.hidden_until > now) continue;
+      item.hidden_until = now + of_.visibility;
+      ++item.receives;
+      std::string padded = item.body;
+      padded.reserve(padded.size() + 64);  // what simdjson may read past the end
+      copies_.push_back(
+          {item.id, fmt::format("{}/{}", item.id, item.receives), std::move(padded), item.receives});
+    }
+    for (const copy& c : copies_) {
+      sluice::sqs::message m;
+      m.message_id = c.id;
+      m.receipt_handle = c.handle;
+      m.body = c.body;
+      m.sent_ms = 1'700'000'000'000;
+      m.receive_count = static_cast<std::uint32_t>(c.receives);
+      messages_.push_back(m);
+    }
+    return messages_;
+  }
+
+  fake_queue::item& find(std::string_view handle) {
+    return of_.items.at(of_.by_id.find(handle.substr(0, handle.find('/')))->second);
+  }
+
+  struct copy {
+    std::string id, handle, body;
+    int receives;
+  };
+  fake_queue& of_;
+  boost::asio::steady_timer wait_;
+  bool closed_ = false;
+  std::deque<copy> copies_;
+  std::vector<sluice::sqs::message> messages_;
+};
+
+}  // namespace tests

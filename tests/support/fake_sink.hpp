@@ -1,0 +1,102 @@
+#pragma once
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipeline/ports.hpp"
+#include "support/fake_queue.hpp"
+
+namespace tests {
+
+/// A table with its ledger, in memory: each message id counts once. Shared by the connections of one loop.
+class fake_table {
+ public:
+  explicit fake_table(fake_queue& q) : source(q) {}
+
+  fake_queue& source;               ///< told of each commit
+  std::map<std::string, int> rows;  ///< by message id: how many rows
+  std::map<std::string, std::string> set_aside;
+  std::vector<std::size_t> batch_sizes;
+  std::vector<bool> unknowns;  ///< `outcome_unknown` of each call
+  std::size_t probes = 0;
+  std::chrono::milliseconds commit_time{0};
+  bool with_ledger = true;
+
+  enum class when { before_commit, after_commit };
+  struct trouble {
+    sluice::failure what;
+    when at = when::before_commit;  ///< after: committed, but the reply is lost
+  };
+  std::function<std::optional<trouble>()> next_trouble;
+  std::function<std::optional<sluice::failure>()> probe_trouble;
+};
+
+class fake_sink final : public sluice::pipeline::sink {
+ public:
+  template <class T>
+  using awaitable = boost::asio::awaitable<T>;
+
+  explicit fake_sink(fake_table& t) : table_(t), wait_(t.source.executor) {}
+
+  awaitable<sluice::result<sluice::pg::load_report>> load(sluice::copy::segment& s,
+                                                          bool outcome_unknown) override {
+    table_.unknowns.push_back(outcome_unknown);
+    auto trouble = table_.next_trouble ? table_.next_trouble() : std::nullopt;
+    if (!co_await pause(table_.commit_time)) co_return sluice::failure(sluice::errc::cancelled, "closed");
+    if (trouble && trouble->at == fake_table::when::before_commit) co_return trouble->what;
+    const auto report = commit(s);
+    if (trouble) co_return trouble->what;
+    co_return report;
+  }
+
+  awaitable<sluice::result<>> probe() override {
+    ++table_.probes;
+    co_await pause(1ms);
+    if (auto f = table_.probe_trouble ? table_.probe_trouble() : std::nullopt) co_return *f;
+    co_return sluice::result<>();
+  }
+
+  void close() noexcept override {
+    closed_ = true;
+    wait_.cancel();
+  }
+
+ private:
+  awaitable<bool> pause(std::chrono::milliseconds how_long) {
+    wait_.expires_after(how_long);
+    co_await wait_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    co_return !std::exchange(closed_, false);
+  }
+
+  sluice::pg::load_report commit(const sluice::copy::segment& s) {
+    sluice::pg::load_report report;
+    report.tries = 1;
+    table_.batch_sizes.push_back(s.size());
+    for (const auto& slot : s.slots()) {
+      const std::string id = sluice::to_string(slot.message_id);
+      table_.source.committed.insert(id);
+      if (table_.with_ledger && (table_.rows.contains(id) || table_.set_aside.contains(id))) {
+        ++report.duplicates;
+      } else if (slot.refusal_index >= 0) {
+        table_.set_aside[id] = s.refusal_of(slot).reason;
+        ++report.set_aside;
+      } else {
+        ++table_.rows[id];
+        ++report.rows;
+      }
+    }
+    return report;
+  }
+
+  fake_table& table_;
+  boost::asio::steady_timer wait_;
+  bool closed_ = false;
+};
+
+}  // namespace tests

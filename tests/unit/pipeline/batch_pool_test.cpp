@@ -1,0 +1,71 @@
+#include "pipeline/batch_pool.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace sluice;
+using namespace sluice::pipeline;
+using namespace std::chrono_literals;
+
+namespace {
+
+const steady_time start = steady_time{} + 1h;
+
+void fill(batch& b) {
+  REQUIRE(b.rows.add_refused({.body = "x", .receipt_handle = "h"},
+                             {.reason = "not_json", .column = {}, .sqlstate = {}}));
+}
+
+}  // namespace
+
+TEST_CASE("a batch goes from free to filling, sealed, loading, settling and back") {
+  batch_pool pool(2, {});
+  CHECK(pool.idle());
+  batch* b = pool.open(start);
+  REQUIRE(b != nullptr);
+  CHECK(pool.open(start) == b);
+  CHECK(pool.idle());  // nothing is in it yet
+  fill(*b);
+  CHECK_FALSE(pool.idle());
+  CHECK(pool.messages() == 1);
+
+  CHECK(pool.take(start + 9ms, 10ms) == nullptr);
+  CHECK(pool.take(start + 10ms, 10ms) == b);
+  CHECK(b->at == batch::stage::loading);
+  b->at = batch::stage::settling;
+  pool.release(*b);
+  CHECK(pool.idle());
+  CHECK(b->rows.empty());
+}
+
+TEST_CASE("sealed batches are taken in the order in which they were filled") {
+  batch_pool pool(3, {});
+  batch* first = pool.open(start);
+  fill(*first);
+  pool.seal();
+  batch* second = pool.open(start);
+  fill(*second);
+  pool.seal();
+  CHECK(pool.take(start, 1h) == first);
+  CHECK(pool.take(start, 1h) == second);
+  CHECK(pool.take(start, 1h) == nullptr);
+}
+
+TEST_CASE("there is no room when no batch is free and none is being filled") {
+  batch_pool pool(1, {});
+  CHECK(pool.has_room());
+  fill(*pool.open(start));
+  CHECK(pool.has_room());
+  pool.seal();
+  CHECK_FALSE(pool.has_room());
+  CHECK(pool.open(start) == nullptr);
+}
+
+TEST_CASE("an empty batch is not sealed, and its age starts with its first message") {
+  batch_pool pool(1, {});
+  batch* b = pool.open(start);
+  pool.seal();
+  CHECK(b->at == batch::stage::filling);
+  CHECK(pool.open(start + 1s) == b);
+  fill(*b);
+  CHECK(pool.ripe_at(50ms) == start + 1s + 50ms);
+}

@@ -1,0 +1,117 @@
+#include "unit/pipeline/lane_fixture.hpp"
+
+using namespace tests;
+using namespace sluice;
+
+TEST_CASE("every good message becomes one row, every bad one is set aside, all are deleted") {
+  lane_fixture f;
+  f.put(500, 7);
+  CHECK(f.run());
+  f.check_rule();
+  CHECK(f.table.rows.size() == 500);
+  CHECK(f.table.set_aside.size() == 7);
+  CHECK(f.queue.left() == 0);
+  CHECK(f.counters.rows.get() == 500);
+  CHECK(f.counters.set_aside.get() == 7);
+  CHECK(f.counters.deleted.get() == 507);
+  CHECK(f.lane->set_aside().at("missing_field user_id") == 7);
+}
+
+TEST_CASE("an empty queue is drained at once") {
+  lane_fixture f;
+  CHECK(f.run());
+  CHECK(f.table.batch_sizes.empty());
+}
+
+TEST_CASE("a batch is loaded by age before it is full") {
+  lane_fixture f;
+  f.put(3);
+  CHECK(f.run());
+  CHECK(f.table.batch_sizes == std::vector<std::size_t>{3});
+}
+
+TEST_CASE("no batch is larger than its limit") {
+  lane_fixture f;
+  f.put(500);
+  f.table.commit_time = 20ms;
+  CHECK(f.run());
+  for (const std::size_t n : f.table.batch_sizes) CHECK(n <= f.options.segment.rows_max);
+  CHECK(f.table.rows.size() == 500);
+}
+
+TEST_CASE("when every batch is taken, nothing is received until one is free") {
+  lane_fixture f;
+  f.options.loaders = 1;
+  f.options.segments = 2;
+  f.options.segment.rows_max = 10;
+  f.options.until_empty = false;
+  f.table.commit_time = 10'000ms;
+  f.options.stop_max = 200ms;
+  f.put(500);
+  CHECK(f.run(300ms));
+  f.check_rule();
+  // Two batches of ten, and ten in the hands of each poller that was already receiving.
+  CHECK(f.counters.received.get() <= 20 + f.options.pollers_max * 10);
+  CHECK(f.table.rows.empty());
+}
+
+TEST_CASE("a message that is larger than a segment is loaded all the same") {
+  lane_fixture f;
+  f.options.segment.row_bytes = 1'000;
+  f.options.segment.body_bytes = 1'000;
+  f.queue.put(R"({"user_id":")" + std::string(100'000, 'x') + R"("})");
+  f.put(20);
+  CHECK(f.run());
+  CHECK(f.table.rows.size() == 21);
+}
+
+TEST_CASE("at idle one poll at a time is in flight") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.options.wait = std::chrono::seconds(1);
+  CHECK(f.run(150ms));
+  CHECK(f.queue.most_receives_at_once == 1);
+}
+
+TEST_CASE("full replies bring more pollers") {
+  lane_fixture f;
+  f.queue.latency = 5ms;
+  f.put(1'000);
+  CHECK(f.run());
+  CHECK(f.queue.most_receives_at_once == f.options.pollers_max);
+}
+
+TEST_CASE("a stop in the middle deletes what was committed and loses nothing") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.queue.latency = 3ms;
+  f.table.commit_time = 5ms;
+  f.put(5'000);
+  CHECK(f.run(60ms));
+  f.check_rule();
+  const auto first = f.table.rows.size();
+  CHECK(first > 0);
+  CHECK(first < 5'000);
+  CHECK(f.queue.left() == 5'000 - first);  // each committed message was deleted before the end
+
+  for (auto& item : f.queue.items) item.hidden_until = {};
+  f.queue.latency = 0ms;
+  f.table.commit_time = 0ms;
+  f.options.until_empty = true;
+  CHECK(f.run());
+  f.check_rule();
+  CHECK(f.table.rows.size() == 5'000);
+  CHECK(f.queue.left() == 0);
+}
+
+TEST_CASE("what takes longer than half of its visibility is kept hidden") {
+  lane_fixture f;
+  f.options.visibility = std::chrono::seconds(2);
+  f.queue.visibility = f.options.visibility;
+  f.table.commit_time = 2'500ms;
+  f.put(20);
+  CHECK(f.run());
+  f.check_rule();
+  CHECK(f.queue.extended >= 20);
+  for (const auto& item : f.queue.items) CHECK(item.receives == 1);
+}

@@ -1,0 +1,171 @@
+#include "unit/pipeline/lane_fixture.hpp"
+
+using namespace tests;
+using namespace sluice;
+using trouble = fake_table::trouble;
+using when = fake_table::when;
+
+namespace {
+
+failure gone() {
+  return {errc::connection_closed, "the link is gone"};
+}
+
+/// The first `n` loads fail like this.
+auto first(int n, failure f, when at = when::before_commit) {
+  return [n, f, at]() mutable -> std::optional<trouble> {
+    if (n-- > 0) return trouble{f, at};
+    return std::nullopt;
+  };
+}
+
+}  // namespace
+
+TEST_CASE("a failed load deletes nothing, is tried again, and says that the outcome is unknown") {
+  lane_fixture f;
+  f.table.next_trouble = first(3, gone());
+  f.put(40);
+  CHECK(f.run());
+  f.check_rule();
+  CHECK(f.table.rows.size() == 40);
+  CHECK(f.queue.left() == 0);
+  CHECK_FALSE(f.table.unknowns.front());
+  CHECK(std::ranges::count(f.table.unknowns, true) >= 1);
+}
+
+TEST_CASE("a lost reply to COMMIT does not double a row") {
+  lane_fixture f;
+  f.table.next_trouble = first(2, gone(), when::after_commit);
+  f.put(40);
+  CHECK(f.run());
+  f.check_rule();
+  CHECK(f.table.rows.size() == 40);
+  CHECK(f.counters.duplicates.get() > 0);
+}
+
+TEST_CASE("a failure that only a person can mend stops the lane, deletes nothing, gives all back") {
+  lane_fixture f;
+  f.table.next_trouble = first(1'000, failure(sqlstate("42P01"), "table t is missing", "run sluice init-db"));
+  f.put(120);
+  const auto outcome = f.run();
+  REQUIRE_FALSE(outcome);
+  CHECK(outcome.error().fix == "run sluice init-db");
+  f.check_rule();
+  CHECK(f.table.rows.empty());
+  CHECK(f.queue.left() == 120);
+  CHECK(f.queue.visible() == 120);
+}
+
+TEST_CASE("when the database stays away messages are given back, and come again when it answers") {
+  lane_fixture f;
+  f.options.hold_max = 30ms;
+  int probes = 0;
+  bool away = true;
+  f.table.next_trouble = [&]() -> std::optional<trouble> {
+    if (away) return trouble{gone(), when::before_commit};
+    return std::nullopt;
+  };
+  f.table.probe_trouble = [&]() -> std::optional<failure> {
+    if (++probes < 5) return gone();
+    away = false;
+    return std::nullopt;
+  };
+  f.put(100);
+  CHECK(f.run());
+  f.check_rule();
+  CHECK(f.queue.given_back >= 10);
+  CHECK(f.table.rows.size() == 100);
+  CHECK(f.queue.left() == 0);
+}
+
+TEST_CASE("nothing is received while the database is away") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.table.next_trouble = first(1'000'000, gone());
+  f.put(5'000);
+  CHECK(f.run(300ms));
+  f.check_rule();
+  CHECK(f.counters.received.get() < 1'000);
+  CHECK(f.queue.visible() == 5'000);
+}
+
+TEST_CASE("entries of a delete that SQS did not take are sent again, those alone") {
+  lane_fixture f;
+  std::map<std::string, int> asked;
+  f.queue.refuse_removal = [&](const std::string& id) { return ++asked[id] == 1 && id.back() == '3'; };
+  f.put(64);
+  CHECK(f.run());
+  f.check_rule();
+  CHECK(f.queue.left() == 0);
+  for (const auto& [id, n] : asked) CHECK(n == (id.back() == '3' ? 2 : 1));
+}
+
+TEST_CASE("a delete that fails for good is absorbed: the message comes again, the row does not") {
+  lane_fixture f;
+  f.options.visibility = std::chrono::seconds(1);
+  f.queue.visibility = f.options.visibility;
+  std::map<std::string, int> asked;
+  f.queue.refuse_removal = [&](const std::string& id) { return ++asked[id] <= 6 && id.back() == '3'; };
+  f.put(20);
+  CHECK(f.run());
+  f.check_rule();
+  CHECK(f.queue.left() == 0);
+  CHECK(f.table.rows.size() == 20);
+  CHECK(f.counters.delete_failures.get() == 2);
+  CHECK(f.counters.duplicates.get() == 2);
+}
+
+TEST_CASE("a receive that fails is tried again") {
+  lane_fixture f;
+  int n = 0;
+  f.queue.trouble = [&](const char* call) -> std::optional<failure> {
+    if (std::string_view(call) == "receive" && n++ < 4) return failure(http_status(503), "SQS answered 503");
+    return std::nullopt;
+  };
+  f.put(30);
+  CHECK(f.run());
+  CHECK(f.table.rows.size() == 30);
+  CHECK(f.counters.receive_failures.get() == 4);
+}
+
+TEST_CASE("a receive that only a person can mend ends the lane, after what was received is done") {
+  lane_fixture f;
+  int n = 0;
+  f.queue.trouble = [&](const char* call) -> std::optional<failure> {
+    if (std::string_view(call) == "receive" && n++ >= 2)
+      return failure(aws_errc::access_denied, "access denied");
+    return std::nullopt;
+  };
+  f.put(100);
+  const auto outcome = f.run();
+  REQUIRE_FALSE(outcome);
+  CHECK(outcome.error().code == make_error_code(aws_errc::access_denied));
+  f.check_rule();
+  CHECK(f.table.rows.size() == 20);
+  CHECK(f.queue.left() == 80);
+}
+
+TEST_CASE("receiving that fails for too long ends the lane") {
+  lane_fixture f;
+  f.options.queue_away_max = 100ms;
+  f.queue.trouble = [](const char*) -> std::optional<failure> {
+    return failure(errc::connection_closed, "closed");
+  };
+  const auto outcome = f.run();
+  REQUIRE_FALSE(outcome);
+  CHECK(outcome.error().code == make_error_code(errc::connection_closed));
+}
+
+TEST_CASE("a stop ends within its limit even if nothing answers") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.options.stop_max = 300ms;
+  f.table.commit_time = 60'000ms;
+  f.put(500);
+  const auto started = std::chrono::steady_clock::now();
+  CHECK(f.run(100ms));
+  CHECK(std::chrono::steady_clock::now() - started < 2s);
+  f.check_rule();
+  CHECK(f.table.rows.empty());
+  CHECK(f.queue.left() == 500);
+}
