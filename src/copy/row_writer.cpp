@@ -52,12 +52,9 @@ void row_writer::abandon_row() noexcept {
 }
 
 std::byte* row_writer::field(std::size_t length) noexcept {
-  // Once full, stays full: a short field must not slip in behind a long one that did not fit.
   std::byte* at = full_ ? nullptr : out_->claim(sizeof(std::int32_t) + length);
-  if (at == nullptr) {
-    full_ = true;
-    return nullptr;
-  }
+  full_ = at == nullptr;
+  if (full_) return nullptr;
   store_big_endian(at, static_cast<std::uint32_t>(length));
   return at + sizeof(std::int32_t);
 }
