@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "app/settings.hpp"
-#include "aws/credentials.hpp"
+#include "aws/environment.hpp"
 #include "core/failure.hpp"
 #include "mask/key_ring.hpp"
 #include "observe/log.hpp"

@@ -10,6 +10,10 @@
 #include <exception>
 #include <optional>
 
+#include "aws/endpoints.hpp"
+#include "aws/provider.hpp"
+#include "aws/settings.hpp"
+
 namespace sluice::app {
 
 result<std::shared_ptr<sqs::session>> make_session(const config& c) {

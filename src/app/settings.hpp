@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "aws/credentials.hpp"
+#include "aws/environment.hpp"
 #include "core/failure.hpp"
 
 namespace sluice::app {

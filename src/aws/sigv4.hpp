@@ -6,16 +6,13 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "aws/credentials.hpp"
 
-namespace sluice::aws {
-
 /// Signature Version 4 (AWS General Reference, "Create a signed AWS API request"). Pure: time and credentials
-/// are passed in.
-namespace sigv4 {
+/// are passed in. `aws::signer` signs many requests; these are its stages, apart, for presigned URLs, for the
+/// local queue's verifier, and for tests.
+namespace sluice::aws::sigv4 {
 
 struct header {
   std::string_view name;
@@ -34,59 +31,47 @@ struct scope {
   std::string_view service;
 };
 
-/// The stages, apart, because tests (and the verifier of the local queue) look at each.
+struct canonical_options {
+  bool normalize_path = true;  ///< S3 alone does not
+  bool every_header = false;   ///< also those that proxies change: a verifier takes what the client signed
+};
+
 struct canonical {
   std::string text;            ///< the canonical request
   std::string signed_headers;  ///< "host;x-amz-date"
 };
-struct canonical_options {
-  bool normalize_path = true;  ///< S3 alone does not
-};
 /// Every header given is signed, except those that proxies change (connection, user-agent, x-amzn-trace-id,
-/// ...).
+/// ...) and authorization.
 canonical canonical_request(const request& r, std::string_view payload_hash, canonical_options o = {});
+
 std::string sha256_hex(std::string_view data);
 std::string amz_date(std::chrono::sys_seconds at);  ///< 20150830T123600Z
+
+/// `date` is an `amz_date`.
 std::string string_to_sign(std::string_view date, const scope& s, std::string_view canonical_text);
 
 using key = std::array<std::byte, 32>;
 /// HMAC chain "AWS4"+secret, date (YYYYMMDD), region, service, "aws4_request". Callers keep it for the day.
 key signing_key(std::string_view secret_access_key, std::string_view yyyymmdd, const scope& s);
 std::string signature(const key& k, std::string_view string_to_sign);  ///< hex
+
+/// The Authorization header's value.
 std::string authorization(std::string_view access_key_id, std::string_view date, const scope& s,
                           std::string_view signed_headers, std::string_view signature);
+
 /// Query form, for RDS tokens: returns the target with X-Amz-* parameters and X-Amz-Signature at the end.
 std::string presign(const request& r, const credentials& c, const scope& s, std::chrono::sys_seconds at,
                     std::chrono::seconds expires, canonical_options o = {}, bool sign_session_token = true);
 
-}  // namespace sigv4
+/// The same stages, appended to the caller's string: what `signer` reuses its memory with.
+void append_canonical_target(std::string& out, std::string_view target, canonical_options o = {});
+void append_amz_date(std::string& out, std::chrono::sys_seconds at);
+void append_hex(std::string& out, std::span<const std::byte> bytes);
+void append_string_to_sign(std::string& out, std::string_view date, const scope& s,
+                           std::string_view canonical_text);
+void append_authorization(std::string& out, std::string_view access_key_id, std::string_view date,
+                          const scope& s, std::string_view signed_headers, std::string_view signature);
+/// RFC 3986: all but A-Z a-z 0-9 - _ . ~ becomes %XX, upper case.
+void append_percent_encoded(std::string& out, std::string_view text);
 
-/// Signs requests with the same credentials, region and service many times: keeps the day's key, allocates
-/// little.
-///
-/// One per connection; not thread-safe. The views in `signed_headers` live until the next call.
-class signer {
- public:
-  signer(std::string region, std::string service);
-
-  struct signed_headers {
-    std::string_view date;           ///< X-Amz-Date
-    std::string_view authorization;  ///< Authorization
-    std::string_view session_token;  ///< X-Amz-Security-Token; empty if there is none
-  };
-  /// `headers` are those to sign beside host, x-amz-date and x-amz-security-token: lower-case names, sorted,
-  /// trimmed values.
-  signed_headers sign(const credentials& c, std::string_view method, std::string_view host,
-                      std::string_view target, std::span<const sigv4::header> headers, std::string_view body,
-                      std::chrono::sys_seconds at);
-
- private:
-  std::string region_;
-  std::string service_;
-  std::string key_date_;
-  secret key_secret_;
-  sigv4::key key_{};
-  std::string date_, authorization_, token_, scratch_;
-};
-
-}  // namespace sluice::aws
+}  // namespace sluice::aws::sigv4

@@ -9,8 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "aws/credentials.hpp"
-#include "aws/sigv4.hpp"
+#include "aws/provider.hpp"
 #include "http/client.hpp"
 #include "sqs/message.hpp"
 
