@@ -1,10 +1,12 @@
 #include "core/failure.hpp"
 
 #include <algorithm>
+#include <ostream>
 #include <stdexcept>
 #include <utility>
 
-// g++ warns of Boost's error_category, whose destructor is protected and not virtual on purpose: g++ 12, Boost 1.81.
+// g++ warns of Boost's error_category, whose destructor is protected and not virtual on purpose: g++ 12,
+// Boost 1.81.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 #endif
@@ -179,6 +181,10 @@ aws_errc aws_error_from_name(std::string_view name) noexcept {
     if (e.name == name) return e.code;
   }
   return name.starts_with("Kms") || name.starts_with("KMS.") ? aws_errc::kms : aws_errc::unknown;
+}
+
+std::ostream& operator<<(std::ostream& out, const failure& f) {
+  return out << f.line();
 }
 
 void throw_exception_from_error(const failure& f, const boost::source_location&) {

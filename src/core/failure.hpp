@@ -4,6 +4,7 @@
 #include <boost/system/error_code.hpp>
 #include <boost/system/result.hpp>
 #include <cstdint>
+#include <iosfwd>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -104,6 +105,9 @@ struct failure {
   std::string fix;
   std::string server_text;
 };
+
+/// Its line, without the server's text.
+std::ostream& operator<<(std::ostream& out, const failure& f);
 
 /// For `result::value()` on an error: a promise was broken (callers check first).
 [[noreturn]] void throw_exception_from_error(const failure& f, const boost::source_location& where);

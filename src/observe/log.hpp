@@ -10,7 +10,7 @@
 
 namespace sluice::observe {
 
-enum class level { debug, info, warning, error };
+enum class level { debug, info, warning, error, off };
 enum class log_format { text, json };
 
 /// A field of an event. Values are numbers, names and codes; never what a message held.

@@ -7,7 +7,6 @@
 namespace sluice::pipeline {
 
 using namespace std::chrono_literals;
-using clock = std::chrono::steady_clock;
 
 lane::lane(boost::asio::any_io_executor executor, options o, ports p, record::reader reader,
            observe::counters& counters, observe::logger& log)

@@ -51,7 +51,8 @@ class lane {
   /// called again.
   void stop();
 
-  /// Messages set aside, by reason and column ("missing_field user_id"). After `run`, or on the loop's thread.
+  /// Messages set aside, by reason and column ("missing_field user_id"). After `run`, or on the loop's
+  /// thread.
   const std::map<std::string, std::uint64_t>& set_aside() const noexcept { return set_aside_; }
 
  private:
@@ -67,7 +68,7 @@ class lane {
   awaitable<batch*> next_batch();
   awaitable<result<pg::load_report>> load(sink& to, batch& b);
   awaitable<void> wait_for_sink(sink& to);
-  void loaded(const batch& b, const pg::load_report& report, std::chrono::steady_clock::duration took);
+  void loaded(const batch& b, const pg::load_report& report, clock::duration took);
   // settler.cpp
   enum class call { remove, extend, give_back };
   struct ticket {

@@ -6,7 +6,6 @@
 namespace sluice::pipeline {
 
 using namespace std::chrono_literals;
-using clock = std::chrono::steady_clock;
 
 awaitable<void> lane::load_batches(std::size_t) {
   const auto connection = ports_.open_sink();
@@ -98,7 +97,7 @@ awaitable<void> lane::wait_for_sink(sink& to) {
   if (--impaired_ == 0) may_poll_.notify();
 }
 
-void lane::loaded(const batch& b, const pg::load_report& report, std::chrono::steady_clock::duration took) {
+void lane::loaded(const batch& b, const pg::load_report& report, clock::duration took) {
   counters_.batches.add();
   counters_.rows.add(report.rows);
   counters_.duplicates.add(report.duplicates);

@@ -3,7 +3,7 @@
 #include <memory>
 #include <optional>
 
-#include "mask/masker.hpp"
+#include "mask/sealer.hpp"
 #include "pg/connection.hpp"
 #include "pg/loader.hpp"
 #include "pipeline/ports.hpp"

@@ -12,13 +12,14 @@
 #include "copy/segment.hpp"
 #include "core/failure.hpp"
 #include "pg/loader.hpp"
+#include "pipeline/clock.hpp"
 #include "sqs/message.hpp"
 
 namespace sluice::pipeline {
 
 template <class T>
 using awaitable = boost::asio::awaitable<T>;
-using steady_time = std::chrono::steady_clock::time_point;
+using steady_time = clock::time_point;
 
 /// What the queue says it holds (approximate, as SQS has it).
 struct backlog {

@@ -7,7 +7,6 @@
 namespace sluice::pipeline {
 
 using namespace std::chrono_literals;
-using clock = std::chrono::steady_clock;
 
 namespace {
 

@@ -3,11 +3,12 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <utility>
 #include <vector>
+
+#include "pipeline/clock.hpp"
 
 namespace sluice::pipeline {
 
@@ -20,20 +21,20 @@ class signal {
   signal& operator=(const signal&) = delete;
 
   /// Returns after the next `notify`, or when `longest` has passed.
-  boost::asio::awaitable<void> wait(std::chrono::steady_clock::duration longest) {
-    boost::asio::steady_timer timer(executor_, longest);
-    waiting_.push_back(&timer);
-    co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-    std::erase(waiting_, &timer);
+  boost::asio::awaitable<void> wait(clock::duration longest) {
+    timer own(executor_, longest);
+    waiting_.push_back(&own);
+    co_await own.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    std::erase(waiting_, &own);
   }
 
   void notify() {
-    for (boost::asio::steady_timer* timer : std::exchange(waiting_, {})) timer->cancel();
+    for (timer* each : std::exchange(waiting_, {})) each->cancel();
   }
 
  private:
   boost::asio::any_io_executor executor_;
-  std::vector<boost::asio::steady_timer*> waiting_;
+  std::vector<timer*> waiting_;
 };
 
 }  // namespace sluice::pipeline

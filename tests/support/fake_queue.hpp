@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
 #include <functional>
@@ -24,7 +23,7 @@ using namespace std::chrono_literals;
 /// said that they may be.
 class fake_queue {
  public:
-  using clock = std::chrono::steady_clock;
+  using clock = sluice::pipeline::clock;
 
   struct item {
     std::string id;
@@ -33,8 +32,6 @@ class fake_queue {
     int receives = 0;
     bool removed = false;
   };
-
-  explicit fake_queue(boost::asio::any_io_executor executor) : executor(std::move(executor)) {}
 
   void put(std::string body) {
     std::string id = fmt::format("00000000-0000-4000-8000-{:012x}", items.size());
@@ -51,7 +48,6 @@ class fake_queue {
         std::ranges::count_if(items, [&](const item& i) { return !i.removed && i.hidden_until <= now; }));
   }
 
-  boost::asio::any_io_executor executor;
   std::vector<item> items;
   std::map<std::string, std::size_t, std::less<>> by_id;
   std::chrono::seconds visibility{30};
@@ -66,6 +62,12 @@ class fake_queue {
 
   /// Called before each call takes effect: a failure is answered instead.
   std::function<std::optional<sluice::failure>(const char* call)> trouble;
+  /// Called after it took effect: the reply is lost, and this failure seen instead.
+  std::function<std::optional<sluice::failure>(const char* call)> lost_reply;
+  /// How long a call takes; `latency` if not set.
+  std::function<std::chrono::milliseconds(const char* call)> delay;
+  /// Whether a message stays visible although it is delivered, as a standard queue may do.
+  std::function<bool()> deliver_twice;
   /// Entries of a remove that are refused this time.
   std::function<bool(const std::string& id)> refuse_removal;
 
@@ -77,7 +79,7 @@ class fake_connection final : public sluice::pipeline::queue {
   template <class T>
   using awaitable = boost::asio::awaitable<T>;
 
-  explicit fake_connection(fake_queue& of) : of_(of), wait_(of.executor) {}
+  fake_connection(fake_queue& of, const boost::asio::any_io_executor& executor) : of_(of), wait_(executor) {}
 
   awaitable<sluice::result<std::span<const sluice::sqs::message>>> receive(
       std::chrono::seconds longest) override {
@@ -87,16 +89,18 @@ class fake_connection final : public sluice::pipeline::queue {
     bool cancelled = false;
     while (!cancelled && of_.visible() == 0 && fake_queue::clock::now() < until)
       cancelled = !co_await pause(5ms);
-    if (!cancelled && of_.latency > 0ms) cancelled = !co_await pause(of_.latency);
+    if (!cancelled) cancelled = !co_await pause(delay("receive"));
     --of_.receiving;
     if (cancelled) co_return sluice::failure(sluice::errc::cancelled, "closed");
     if (auto f = of_.trouble ? of_.trouble("receive") : std::nullopt) co_return *f;
-    co_return take();
+    const auto messages = take();
+    if (auto f = of_.lost_reply ? of_.lost_reply("receive") : std::nullopt) co_return *f;
+    co_return messages;
   }
 
   awaitable<sluice::result<std::vector<sluice::sqs::batch_failure>>> remove(
       std::span<const std::string_view> handles) override {
-    co_await pause(of_.latency);
+    if (!co_await pause(delay("remove"))) co_return sluice::failure(sluice::errc::cancelled, "closed");
     if (auto f = of_.trouble ? of_.trouble("remove") : std::nullopt) co_return *f;
     std::vector<sluice::sqs::batch_failure> failed;
     for (std::size_t i = 0; i < handles.size(); ++i) {
@@ -104,26 +108,30 @@ class fake_connection final : public sluice::pipeline::queue {
       if (!of_.committed.contains(item.id)) of_.removed_too_early.push_back(item.id);
       if (of_.refuse_removal && of_.refuse_removal(item.id)) {
         failed.push_back({.index = i, .sender_fault = false, .code = "InternalError"});
-      } else {
-        item.removed = true;
+      } else if (handles[i] == handle_of(item)) {
+        item.removed = true;  // a stale handle "succeeds" and deletes nothing
       }
     }
+    if (auto f = of_.lost_reply ? of_.lost_reply("remove") : std::nullopt) co_return *f;
     co_return failed;
   }
 
   awaitable<sluice::result<std::vector<sluice::sqs::batch_failure>>> hide(
       std::span<const std::string_view> handles, std::chrono::seconds visibility) override {
-    co_await pause(of_.latency);
+    if (!co_await pause(delay("hide"))) co_return sluice::failure(sluice::errc::cancelled, "closed");
     if (auto f = of_.trouble ? of_.trouble("hide") : std::nullopt) co_return *f;
     for (const auto handle : handles) {
-      find(handle).hidden_until = fake_queue::clock::now() + visibility;
+      fake_queue::item& item = find(handle);
+      if (item.removed || handle != handle_of(item)) continue;
+      item.hidden_until = fake_queue::clock::now() + visibility;
       ++(visibility == 0s ? of_.given_back : of_.extended);
     }
     co_return std::vector<sluice::sqs::batch_failure>();
   }
 
   awaitable<sluice::result<sluice::pipeline::backlog>> depth() override {
-    co_await pause(of_.latency);
+    if (!co_await pause(delay("depth"))) co_return sluice::failure(sluice::errc::cancelled, "closed");
+    if (auto f = of_.trouble ? of_.trouble("depth") : std::nullopt) co_return *f;
     const auto visible = of_.visible();
     co_return sluice::pipeline::backlog{.visible = visible, .in_flight = of_.left() - visible};
   }
@@ -134,6 +142,10 @@ class fake_connection final : public sluice::pipeline::queue {
   }
 
  private:
+  std::chrono::milliseconds delay(const char* call) const {
+    return of_.delay ? of_.delay(call) : of_.latency;
+  }
+
   awaitable<bool> pause(std::chrono::milliseconds how_long) {
     wait_.expires_after(how_long);
     co_await wait_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
@@ -147,12 +159,11 @@ class fake_connection final : public sluice::pipeline::queue {
     for (fake_queue::item& item : of_.items) {
       if (copies_.size() == 10) break;
       if (item.removed || item.hidden_until > now) continue;
-      item.hidden_until = now + of_.visibility;
+      if (!of_.deliver_twice || !of_.deliver_twice()) item.hidden_until = now + of_.visibility;
       ++item.receives;
       std::string padded = item.body;
       padded.reserve(padded.size() + 64);  // what simdjson may read past the end
-      copies_.push_back(
-          {item.id, fmt::format("{}/{}", item.id, item.receives), std::move(padded), item.receives});
+      copies_.push_back({item.id, handle_of(item), std::move(padded), item.receives});
     }
     for (const copy& c : copies_) {
       sluice::sqs::message m;
@@ -166,6 +177,8 @@ class fake_connection final : public sluice::pipeline::queue {
     return messages_;
   }
 
+  static std::string handle_of(const fake_queue::item& i) { return fmt::format("{}/{}", i.id, i.receives); }
+
   fake_queue::item& find(std::string_view handle) {
     return of_.items.at(of_.by_id.find(handle.substr(0, handle.find('/')))->second);
   }
@@ -175,7 +188,7 @@ class fake_connection final : public sluice::pipeline::queue {
     int receives;
   };
   fake_queue& of_;
-  boost::asio::steady_timer wait_;
+  sluice::pipeline::timer wait_;
   bool closed_ = false;
   std::deque<copy> copies_;
   std::vector<sluice::sqs::message> messages_;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <functional>
 #include <map>
@@ -26,6 +25,7 @@ class fake_table {
   std::vector<bool> unknowns;  ///< `outcome_unknown` of each call
   std::size_t probes = 0;
   std::chrono::milliseconds commit_time{0};
+  std::function<std::chrono::milliseconds()> delay;  ///< instead of commit_time
   bool with_ledger = true;
 
   enum class when { before_commit, after_commit };
@@ -42,13 +42,14 @@ class fake_sink final : public sluice::pipeline::sink {
   template <class T>
   using awaitable = boost::asio::awaitable<T>;
 
-  explicit fake_sink(fake_table& t) : table_(t), wait_(t.source.executor) {}
+  fake_sink(fake_table& t, const boost::asio::any_io_executor& executor) : table_(t), wait_(executor) {}
 
   awaitable<sluice::result<sluice::pg::load_report>> load(sluice::copy::segment& s,
                                                           bool outcome_unknown) override {
     table_.unknowns.push_back(outcome_unknown);
     auto trouble = table_.next_trouble ? table_.next_trouble() : std::nullopt;
-    if (!co_await pause(table_.commit_time)) co_return sluice::failure(sluice::errc::cancelled, "closed");
+    if (!co_await pause(table_.delay ? table_.delay() : table_.commit_time))
+      co_return sluice::failure(sluice::errc::cancelled, "closed");
     if (trouble && trouble->at == fake_table::when::before_commit) co_return trouble->what;
     const auto report = commit(s);
     if (trouble) co_return trouble->what;
@@ -95,7 +96,7 @@ class fake_sink final : public sluice::pipeline::sink {
   }
 
   fake_table& table_;
-  boost::asio::steady_timer wait_;
+  sluice::pipeline::timer wait_;
   bool closed_ = false;
 };
 

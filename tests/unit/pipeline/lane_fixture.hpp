@@ -1,22 +1,21 @@
 #pragma once
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <catch2/catch_test_macros.hpp>
-#include <exception>
-#include <memory>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "pipeline/lane.hpp"
 #include "support/fake_queue.hpp"
 #include "support/fake_sink.hpp"
+#include "support/simulated_process.hpp"
 
 namespace tests {
 
 /// One lane between a queue and a table in memory. Runs on the test's thread, and ends by itself or by
 /// `stop_after`.
 struct lane_fixture {
-  lane_fixture() : queue(loop.get_executor()), table(queue) {
+  lane_fixture() : table(queue) {
     options.until_empty = true;
     options.pollers_max = 4;
     options.ackers = 4;
@@ -46,38 +45,17 @@ struct lane_fixture {
     for (std::size_t i = 0; i < bad; ++i) queue.put(R"({"foo":1})");
   }
 
+  /// Runs a lane to its end, or until `stop_after`, in simulated time.
   sluice::result<> run(std::optional<std::chrono::milliseconds> stop_after = std::nullopt) {
-    sluice::pipeline::ports ports;
-    ports.open_queue = [this]() -> std::unique_ptr<sluice::pipeline::queue> {
-      return std::make_unique<fake_connection>(queue);
-    };
-    ports.open_sink = [this]() -> std::unique_ptr<sluice::pipeline::sink> {
-      return std::make_unique<fake_sink>(table);
-    };
-    lane.emplace(loop.get_executor(), options, ports, sluice::record::reader::make(plan(), nullptr).value(),
-                 counters, log);
-
-    std::optional<sluice::result<>> outcome;
-    std::exception_ptr broken;
-    boost::asio::co_spawn(loop, lane->run(), [&](std::exception_ptr e, sluice::result<> r) {
-      broken = e;
-      outcome = std::move(r);
-    });
-    boost::asio::steady_timer stopper(loop);
-    if (stop_after) {
-      stopper.expires_after(*stop_after);
-      stopper.async_wait([&](const boost::system::error_code& e) {
-        if (!e) lane->stop();
-      });
-    }
-    const auto limit = std::chrono::steady_clock::now() + 20s;
-    while (!outcome && std::chrono::steady_clock::now() < limit) loop.run_one_for(100ms);
-    stopper.cancel();
-    REQUIRE(outcome);  // it ended
-    REQUIRE_FALSE(broken);
-    loop.restart();
-    loop.poll();
-    return *outcome;
+    simulated_process process(queue, table, options, plan(), counters, log);
+    const auto stop_at = time.now() + stop_after.value_or(24h);
+    while (!process.ended() && time.now() < stop_at) process.step(time);
+    process.stop();
+    const auto limit = time.now() + 1h;
+    while (!process.ended() && time.now() < limit) process.step(time);
+    REQUIRE(process.ended());
+    set_aside = process.lane().set_aside();
+    return process.outcome();
   }
 
   /// Every message that was deleted had been committed; no row is there twice.
@@ -89,13 +67,13 @@ struct lane_fixture {
     }
   }
 
-  boost::asio::io_context loop{1};
+  simulated_time time;
   fake_queue queue;
   fake_table table;
   sluice::pipeline::options options;
   sluice::observe::counters counters;
   sluice::observe::logger log{sluice::observe::log_format::text, sluice::observe::level::error};
-  std::optional<sluice::pipeline::lane> lane;
+  std::map<std::string, std::uint64_t> set_aside;
 };
 
 }  // namespace tests

@@ -162,9 +162,9 @@ TEST_CASE("a stop ends within its limit even if nothing answers") {
   f.options.stop_max = 300ms;
   f.table.commit_time = 60'000ms;
   f.put(500);
-  const auto started = std::chrono::steady_clock::now();
+  const auto started = f.time.now();
   CHECK(f.run(100ms));
-  CHECK(std::chrono::steady_clock::now() - started < 2s);
+  CHECK(f.time.now() - started < 2s);
   f.check_rule();
   CHECK(f.table.rows.empty());
   CHECK(f.queue.left() == 500);

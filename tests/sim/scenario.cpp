@@ -1,0 +1,233 @@
+#include "sim/scenario.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "support/fake_queue.hpp"
+#include "support/fake_sink.hpp"
+#include "support/simulated_process.hpp"
+
+namespace tests {
+namespace {
+
+using namespace sluice;
+
+record::plan one_column() {
+  record::plan p;
+  p.table = "t";
+  p.source_name = "simulation";
+  record::column c;
+  c.name = "user_id";
+  c.type = record::column_type::text;
+  c.from = "/user_id";
+  p.columns = {c};
+  return p;
+}
+
+/// What the world does in one run.
+class world {
+ public:
+  explicit world(std::uint64_t seed) : random_(seed), table_(queue_), plan_(one_column()) {
+    choose_options();
+    choose_messages();
+    arm();
+    for (int i = between(1, 3); i > 0; --i) start();
+  }
+
+  verdict_of_run run() {
+    try {
+      trouble_phase();
+      quiet_phase();
+      check();
+    } catch (const std::exception& e) {
+      result_.wrong = e.what();
+    }
+    return result_;
+  }
+
+ private:
+  int between(int least, int most) { return std::uniform_int_distribution<int>(least, most)(random_); }
+  bool chance(double p) { return std::bernoulli_distribution(p)(random_); }
+
+  void choose_options() {
+    options_.loaders = static_cast<std::size_t>(between(1, 3));
+    options_.segments = options_.loaders + static_cast<std::size_t>(between(1, 6));
+    options_.segment.rows_max = static_cast<std::size_t>(between(1, 60));
+    options_.segment.row_bytes = static_cast<std::size_t>(between(20, 4'000));
+    options_.pollers_max = static_cast<std::size_t>(between(1, 8));
+    options_.ackers = static_cast<std::size_t>(between(1, 6));
+    options_.age_max = std::chrono::milliseconds(between(0, 200));
+    options_.visibility = std::chrono::seconds(between(5, 40));
+    options_.hold_max = std::chrono::milliseconds(between(0, 60'000));
+    options_.wait = std::chrono::seconds(between(0, 20));
+    options_.queue_away_max = std::chrono::minutes(5);
+    options_.stop_max = std::chrono::seconds(between(1, 25));
+    options_.poll_grace = std::chrono::milliseconds(500);
+    queue_.visibility = options_.visibility;
+    fail_ = chance(0.3) ? 0 : between(0, 30) / 100.0;
+    lose_ = chance(0.3) ? 0 : between(0, 15) / 100.0;
+    slow_ = chance(0.3) ? 0 : between(0, 30) / 100.0;
+    hang_ = chance(0.5) ? 0 : between(0, 5) / 100.0;
+    twice_ = chance(0.5) ? 0 : between(0, 10) / 100.0;
+    fatal_ = chance(0.7) ? 0 : 0.005;
+    crash_every_ =
+        chance(0.3) ? std::chrono::milliseconds(0) : std::chrono::milliseconds(between(50, 20'000));
+  }
+
+  void choose_messages() {
+    const int n = between(0, 300);
+    const double bad = chance(0.3) ? 0 : between(0, 20) / 100.0;
+    for (int i = 0; i < n; ++i) {
+      if (chance(bad)) {
+        queue_.put(chance(0.5) ? R"({"foo":1})" : R"({"user_id":)");
+        bad_.insert(queue_.items.back().id);
+      } else {
+        queue_.put(fmt::format(R"({{"user_id":"{}"}})",
+                               std::string(static_cast<std::size_t>(between(0, 300)), 'u')));
+      }
+    }
+    result_.messages = static_cast<std::uint64_t>(n);
+  }
+
+  /// A failure that the world may answer with, and that is worth another try; seldom one that is not.
+  failure some_failure() {
+    ++result_.faults;
+    if (chance(fatal_)) return {aws_errc::access_denied, "denied"};
+    switch (between(0, 6)) {
+      case 0: return {errc::connection_closed, "closed"};
+      case 1: return {errc::timed_out, "timed out"};
+      case 2: return {http_status(503), "503"};
+      case 3: return {make_error_code(aws_errc::throttled), "throttled"};
+      case 4: return {sqlstate("40P01"), "deadlock"};
+      case 5: return {sqlstate("57P01"), "shutdown"};
+      default: return {errc::bad_answer, "nonsense"};
+    }
+  }
+
+  void arm() {
+    queue_.trouble = [this](const char*) {
+      return ill_ && chance(fail_) ? std::optional(some_failure()) : std::nullopt;
+    };
+    queue_.lost_reply = [this](const char*) {
+      return ill_ && chance(lose_) ? std::optional(some_failure()) : std::nullopt;
+    };
+    queue_.delay = [this](const char*) { return some_delay(); };
+    queue_.deliver_twice = [this] { return ill_ && chance(twice_); };
+    queue_.refuse_removal = [this](const std::string&) { return ill_ && chance(fail_ / 2); };
+    table_.delay = [this] { return some_delay(); };
+    table_.next_trouble = [this]() -> std::optional<fake_table::trouble> {
+      if (!ill_) return std::nullopt;
+      if (chance(fail_)) return fake_table::trouble{some_failure(), fake_table::when::before_commit};
+      if (chance(lose_)) return fake_table::trouble{some_failure(), fake_table::when::after_commit};
+      return std::nullopt;
+    };
+    table_.probe_trouble = [this] {
+      return ill_ && chance(fail_) ? std::optional(some_failure()) : std::nullopt;
+    };
+  }
+
+  /// Real connections have deadlines: nothing takes longer than a minute.
+  std::chrono::milliseconds some_delay() {
+    if (ill_ && chance(hang_)) return std::chrono::milliseconds(60'000);
+    if (ill_ && chance(slow_)) return std::chrono::milliseconds(between(0, 5'000));
+    return std::chrono::milliseconds(between(0, 3));
+  }
+
+  void start() {
+    pipeline::options o = options_;
+    o.until_empty = !ill_ || chance(0.5);
+    o.seed = random_();
+    processes_.push_back(std::make_unique<simulated_process>(queue_, table_, o, plan_, counters_, log_));
+  }
+
+  void step() {
+    for (const auto& p : processes_) p->step(time_, std::chrono::milliseconds(0));
+    time_.advance(std::chrono::milliseconds(1));
+    std::erase_if(processes_, [](const auto& p) {
+      if (p->ended()) static_cast<void>(p->outcome());  // a broken promise is thrown here
+      return p->ended();
+    });
+  }
+
+  void trouble_phase() {
+    const auto until = time_.now() + std::chrono::milliseconds(between(100, 90'000));
+    auto next_crash = time_.now() + crash_every_;
+    while (time_.now() < until) {
+      step();
+      if (crash_every_ > std::chrono::milliseconds(0) && time_.now() >= next_crash && !processes_.empty()) {
+        processes_.erase(processes_.begin() + between(0, static_cast<int>(processes_.size()) - 1));
+        ++result_.crashes;
+        next_crash =
+            time_.now() + std::chrono::milliseconds(between(1, static_cast<int>(crash_every_.count()) * 2));
+      }
+      if (processes_.empty()) start();
+    }
+  }
+
+  /// Stops half of them in good order, lets the others crash, and drains what is left.
+  void quiet_phase() {
+    ill_ = false;
+    if (chance(0.5)) {
+      for (const auto& p : processes_) p->stop();
+      const auto stop_by = time_.now() + options_.stop_max + std::chrono::minutes(2);
+      while (!processes_.empty() && time_.now() < stop_by) step();
+      if (!processes_.empty()) throw std::runtime_error("a stop did not end");
+    }
+    processes_.clear();
+    const auto limit = time_.now() + std::chrono::minutes(20);
+    while (queue_.left() > 0 && time_.now() < limit) {
+      if (processes_.empty()) start();
+      step();
+    }
+    while (!processes_.empty() && time_.now() < limit) step();
+    if (!processes_.empty()) throw std::runtime_error("a drain did not end");
+  }
+
+  void check() const {
+    if (queue_.left() > 0)
+      throw std::runtime_error(fmt::format("{} messages were left in the queue", queue_.left()));
+    if (!queue_.removed_too_early.empty()) {
+      throw std::runtime_error("deleted before its commit: " + queue_.removed_too_early.front());
+    }
+    for (const auto& item : queue_.items) {
+      const bool is_bad = bad_.contains(item.id);
+      const auto row = table_.rows.find(item.id);
+      const int rows = row == table_.rows.end() ? 0 : row->second;
+      const bool aside = table_.set_aside.contains(item.id);
+      if (rows != (is_bad ? 0 : 1) || aside != is_bad) {
+        throw std::runtime_error(fmt::format("{} message {}: {} rows, {} set aside", is_bad ? "bad" : "good",
+                                             item.id, rows, aside));
+      }
+    }
+    if (table_.rows.size() + table_.set_aside.size() != queue_.items.size())
+      throw std::runtime_error("rows of nobody");
+  }
+
+  std::mt19937_64 random_;
+  simulated_time time_;
+  fake_queue queue_;
+  fake_table table_;
+  record::plan plan_;
+  pipeline::options options_;
+  observe::counters counters_;
+  observe::logger log_{observe::log_format::text, observe::level::off};
+  std::vector<std::unique_ptr<simulated_process>> processes_;
+  std::set<std::string> bad_;
+  bool ill_ = true;
+  double fail_ = 0, lose_ = 0, slow_ = 0, hang_ = 0, twice_ = 0, fatal_ = 0;
+  std::chrono::milliseconds crash_every_{0};
+  verdict_of_run result_;
+};
+
+}  // namespace
+
+verdict_of_run simulate(std::uint64_t seed) {
+  return world(seed).run();
+}
+
+}  // namespace tests

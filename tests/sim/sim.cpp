@@ -1,0 +1,45 @@
+// The pipeline under fakes, a clock that jumps, and a seed: sim --seeds N [--from SEED], or sim --seed SEED
+// to run one again.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "sim/scenario.hpp"
+
+int main(int argc, char** argv) {
+  std::uint64_t seeds = 100;
+  std::uint64_t from = std::random_device()();
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string_view flag = argv[i];
+    const std::uint64_t value = std::strtoull(argv[i + 1], nullptr, 10);
+    if (flag == "--seeds") {
+      seeds = value;
+    } else if (flag == "--from") {
+      from = value;
+    } else if (flag == "--seed") {
+      from = value;
+      seeds = 1;
+    } else {
+      fmt::print(stderr, "usage: sim [--seeds N] [--from SEED] | --seed SEED\n");
+      return 2;
+    }
+  }
+  std::uint64_t messages = 0, crashes = 0, faults = 0, wrong = 0;
+  fmt::print("sim: seeds {} to {}\n", from, from + seeds - 1);
+  for (std::uint64_t seed = from; seed < from + seeds; ++seed) {
+    const auto r = tests::simulate(seed);
+    messages += r.messages;
+    crashes += r.crashes;
+    faults += r.faults;
+    if (!r.wrong) continue;
+    ++wrong;
+    fmt::print("sim: seed {} went wrong: {}; again with: sim --seed {}\n", seed, *r.wrong, seed);
+  }
+  fmt::print("sim: {} runs, {} messages, {} crashes, {} faults, {} wrong\n", seeds, messages, crashes, faults,
+             wrong);
+  return wrong == 0 ? 0 : 1;
+}
