@@ -42,7 +42,7 @@ type = "text"
 
 TEST_CASE("with no file the login-events mapping applies") {
   const auto c = load_config(nothing, "", {});
-  REQUIRE(c);
+  REQUIRE(c.has_value());
   CHECK(c->plan.table == "user_logins");
   CHECK(c->mode == pg::load_mode::exactly_once);
 }
@@ -50,7 +50,7 @@ TEST_CASE("with no file the login-events mapping applies") {
 TEST_CASE("a file's settings apply, with their line") {
   const file_of f(std::string("[queue]\nname = \"q\"\nwait = 5\n") + columns);
   const auto c = load_config(nothing, f.path(), {});
-  REQUIRE(c);
+  REQUIRE(c.has_value());
   CHECK(c->queue_name == "q");
   CHECK(c->pipeline.wait == std::chrono::seconds(5));
   CHECK(c->values.find("queue.name")->source == f.path() + ":2");
@@ -59,7 +59,7 @@ TEST_CASE("a file's settings apply, with their line") {
 TEST_CASE("an unknown key is refused with its line and a hint") {
   const file_of f(std::string("[queue]\nname = \"q\"\nwiat = 5\n") + columns);
   const auto c = load_config(nothing, f.path(), {});
-  REQUIRE_FALSE(c);
+  REQUIRE_FALSE(c.has_value());
   CHECK(c.error().line() == f.path() + ":3: unknown key 'queue.wiat'; did you mean 'queue.wait'?");
 }
 
@@ -73,24 +73,24 @@ TEST_CASE("an unknown section, a secret and a wrong type are refused with their 
     INFO(text);
     const file_of f(std::string(text) + columns);
     const auto c = load_config(nothing, f.path(), {});
-    REQUIRE_FALSE(c);
+    REQUIRE_FALSE(c.has_value());
     CHECK(c.error().what.find(f.path() + wants) == 0);
   }
 }
 
 TEST_CASE("a file that is not there is named") {
   const auto c = load_config(nothing, "/nowhere/x.toml", {});
-  REQUIRE_FALSE(c);
+  REQUIRE_FALSE(c.has_value());
   CHECK(c.error().what == "pipeline file /nowhere/x.toml cannot be read");
 }
 
 TEST_CASE("impossible pairs are refused") {
-  CHECK_FALSE(load_config(nothing, "", {{"queue.pollers_min", "9"}, {"queue.pollers_max", "8"}}));
+  CHECK_FALSE(load_config(nothing, "", {{"queue.pollers_min", "9"}, {"queue.pollers_max", "8"}}).has_value());
 }
 
 TEST_CASE("flags reach what reads the AWS settings") {
   const auto c = load_config(nothing, "", {{"aws.region", "eu-west-1"}, {"aws.endpoint_url", "http://x:1"}});
-  REQUIRE(c);
+  REQUIRE(c.has_value());
   CHECK(c->env("AWS_REGION") == "eu-west-1");
   CHECK(c->env("AWS_ENDPOINT_URL_SQS") == "http://x:1");
 }
@@ -101,7 +101,7 @@ TEST_CASE("the configuration is shown with its sources, and no secret") {
     return std::nullopt;
   };
   const auto c = load_config(env, "", {{"queue.name", "q"}});
-  REQUIRE(c);
+  REQUIRE(c.has_value());
   const std::string shown = print_config(*c);
   CHECK(shown.find("hunter2") == std::string::npos);
   CHECK(shown.find("PGPASSWORD") != std::string::npos);
@@ -110,9 +110,9 @@ TEST_CASE("the configuration is shown with its sources, and no secret") {
 
 TEST_CASE("a plan with keyed masks and no ring is refused, and says what to do") {
   const auto c = load_config(nothing, "", {});
-  REQUIRE(c);
+  REQUIRE(c.has_value());
   const auto keys = load_keys(*c);
-  REQUIRE_FALSE(keys);
+  REQUIRE_FALSE(keys.has_value());
   CHECK(keys.error().code == make_error_code(errc::missing_key));
   CHECK(keys.error().fix.find("sluice keygen") != std::string::npos);
 }

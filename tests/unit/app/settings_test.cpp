@@ -73,7 +73,7 @@ TEST_CASE("durations have units, and say what they want when they are wrong") {
        {"", "21s", "1m", "-1s", "s", "10h", "1.5s", "99999999999999999999s", "9223372036854775807m"}) {
     INFO(text);
     const auto r = wait(text);
-    REQUIRE_FALSE(r);
+    REQUIRE_FALSE(r.has_value());
     CHECK(r.error().what.starts_with("SLUICE_WAIT: queue.wait is '"));
     CHECK(r.error().fix.find("20s") != std::string::npos);
   }
@@ -86,14 +86,14 @@ TEST_CASE("numbers are whole and in range") {
   CHECK(rows("1").value() == 1);
   CHECK(rows("100").value() == 100);
   for (const char* text : {"", "0", "101", "-1", "1x", " 1", "1.0", "99999999999999999999999"})
-    CHECK_FALSE(rows(text));
+    CHECK_FALSE(rows(text).has_value());
 }
 
 TEST_CASE("a choice names what it may be") {
   constexpr std::string_view modes[] = {"exactly_once", "at_least_once"};
   CHECK(from({}).choice("load.mode", modes).value() == 0);
   const auto wrong = from({{"SLUICE_MODE", "twice"}}).choice("load.mode", modes);
-  REQUIRE_FALSE(wrong);
+  REQUIRE_FALSE(wrong.has_value());
   CHECK(wrong.error().line() ==
         "SLUICE_MODE: load.mode is 'twice'; it must be one of exactly_once, at_least_once");
 }
