@@ -1,11 +1,17 @@
 #!/bin/sh
-# Installs Debian packages for sluice: `scripts/install.sh build` (what a build needs, and the demo's PostgreSQL) or
-# `scripts/install.sh test` (that, and what `make test` needs). Debian 12 and 13; does nothing when all are there.
-# `scripts/install.sh mirror [security]` prints the address that this machine's apt uses for Debian, or for its security updates.
+# Installs Debian packages for sluice. Debian 12 and 13; does nothing when all are there.
+#
+#   install.sh compile             what compiles the programs
+#   install.sh build               that, and the demo's PostgreSQL
+#   install.sh test                that, and what `make test` needs
+#   install.sh mirror [security]   prints the address that this machine's apt uses for Debian, or for its security updates
 set -eu
 
 want=${1:-build}
-case "$want" in build | test | mirror) ;; *) echo "usage: scripts/install.sh build|test|mirror" >&2; exit 2 ;; esac
+case "$want" in
+  compile | build | test | mirror) ;;
+  *) sed -n '4,7s/^# *//p' "$0" >&2; exit 2 ;;
+esac
 
 fail() { echo "install: $*" >&2; exit 1; }
 
@@ -40,7 +46,8 @@ case "$suite" in
   *) boost="libboost-dev libboost-url-dev" ;;
 esac
 packages="g++ cmake ninja-build ccache pkg-config ca-certificates $boost libsimdjson-dev libpq-dev libssl-dev
-  libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev postgresql"
+  libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev"
+[ "$want" = compile ] || packages="$packages postgresql"
 if [ "$want" = test ]; then
   packages="$packages clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19 shellcheck git curl"
   # A machine that has these from elsewhere keeps its own.

@@ -77,7 +77,10 @@ python_tests() { SLUICE_BIN=$root/build/$1/bin with_postgres build/venv/bin/pyth
 
 format() { sources '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run -Werror; }
 shell() { sources '*.sh' .ci/run | xargs shellcheck -x -S warning; }
-rules() { python3 -m unittest discover -q -s tests/tidy -t tests/tidy && python3 tests/tidy/tidy.py; }
+rules() {
+  python3 -m unittest discover -q -s tests/tidy -t tests/tidy && python3 tests/tidy/tidy.py &&
+    python3 docs/path.py | cmp - docs/path.svg
+}
 
 # clang's own compile commands: those of g++ have options that clang does not know.
 clang_tidy() {
