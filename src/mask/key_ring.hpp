@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -12,27 +11,30 @@
 
 namespace sluice::mask {
 
-enum class scheme { aes_siv, hmac_sha256, redact, partial, base64 };
-std::string_view to_string(scheme s) noexcept;
-
-/// Keys by id, one of them primary. Read from TOML (`SLUICE_KEYS`, or the file named by `SLUICE_KEYS_FILE`):
+/// Keys by id, one of them primary: it masks; the others (retired) still unmask. Read from TOML
+/// (`SLUICE_KEYS`, or the file named by `SLUICE_KEYS_FILE`):
 ///
 ///     primary = "2026a"
 ///     [keys]
 ///     2026a = "base64 of 32 or more random bytes"
 ///
-/// Immutable; shared by readers. Never printed.
+/// or the same on one line: `ring = { primary = "2026a", keys = { 2026a = "..." } }`. Immutable; shared by
+/// readers of any thread. Never printed: errors name ids and lines only.
 class key_ring {
  public:
+  static constexpr std::size_t key_bytes_min = 32;
+
   /// Refuses (`missing_key`, `bad_configuration`): no primary, a primary that is not there, a key under 32
   /// bytes, an id that is not [A-Za-z0-9_-]{1,16}, bad base64, unknown keys of the file (with the line).
   static result<std::shared_ptr<const key_ring>> parse(std::string_view toml, std::string_view source_name);
-  /// A new ring with one random key, as TOML that `parse` takes and that is one line when `one_line`.
+  /// A new ring with one random key, on one line, that `parse` takes. Throws std::invalid_argument when `id`
+  /// cannot be a key's.
   static std::string generate(std::string_view id);
 
   const std::string& primary() const noexcept { return primary_; }
   std::vector<std::string> ids() const;
   /// HKDF-SHA256 (RFC 5869) of the key `id`, info = "sluice/v1/<scheme>/<domain>", `bytes` long.
+  /// `missing_key` when the ring has no such id.
   result<secret> derive(std::string_view id, std::string_view scheme_name, std::string_view domain,
                         std::size_t bytes) const;
 

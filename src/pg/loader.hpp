@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "copy/segment.hpp"
-#include "mask/masker.hpp"
+#include "mask/sealer.hpp"
 #include "pg/connection.hpp"
 #include "record/plan.hpp"
 
