@@ -34,17 +34,22 @@ struct connect_options {
 /// What the server said when it refused: codes and names only, never values (its DETAIL and CONTEXT may hold
 /// a user's data).
 struct server_error {
-  failure why;
-  std::string column;  ///< PG_DIAG_COLUMN_NAME, or from CONTEXT ("column x")
-  std::string constraint;
-  std::string table;  ///< the table that refused: tells the ledger's 23505 from the target's
-  std::optional<std::uint64_t> copy_line;  ///< 1-based tuple number, from CONTEXT "COPY t, line n"
+  failure why{};
+  std::string column{};  ///< PG_DIAG_COLUMN_NAME, or from CONTEXT ("column x")
+  std::string constraint{};
+  std::string table{};  ///< the table that refused: tells the ledger's 23505 from the target's
+  std::optional<std::uint64_t> copy_line{};  ///< 1-based tuple number, from CONTEXT "COPY t, line n"
+  std::size_t statement = 0;  ///< which statement of the query it was, from 0: as many had succeeded before
 };
+
+[[noreturn]] void throw_exception_from_error(const server_error& e, const boost::source_location& where);
 
 /// Rows as text (or binary where it was asked); null is nullopt.
 struct rows {
   std::vector<std::vector<std::optional<std::string>>> values;
-  std::uint64_t affected = 0;  ///< of the last command (PQcmdTuples)
+  std::uint64_t affected = 0;  ///< by the last statement that counts rows (PQcmdTuples)
+  std::string
+      tag;  ///< of the last statement: "COMMIT", or "ROLLBACK" where a COMMIT found a failed transaction
 };
 
 using query_result = boost::system::result<rows, server_error>;
@@ -54,10 +59,10 @@ using copy_source = std::vector<std::span<const std::byte>>;
 
 /// One asynchronous libpq connection on an Asio loop.
 ///
-/// Belongs to one coroutine at a time. `close`, called from another coroutine of the same loop, ends a call in flight
-/// with `errc::cancelled`. A deadline or any failure in mid-protocol closes it too: it is never repaired; `connected`
-/// tells, `connect` starts anew. Traps handled: the socket may change at each PQconnectPoll, flush while reading, drain
-/// to null, the descriptor is released before PQfinish.
+/// Belongs to one coroutine at a time, and must outlive its calls. `close`, called from another coroutine of
+/// the same loop, ends a call in flight with `errc::cancelled`. A deadline, a lost link or any failure in
+/// mid-protocol closes it too: it is never repaired; `connected` tells, `connect` starts anew. What a call
+/// takes by view must live until it has been awaited.
 class connection {
  public:
   connection(boost::asio::any_io_executor executor, connect_options o);

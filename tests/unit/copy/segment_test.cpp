@@ -1,12 +1,12 @@
 #include "copy/segment.hpp"
 
 #include <catch2/catch_test_macros.hpp>
-#include <cstdlib>
 #include <cstring>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
+
+#include "support/seed.hpp"
 
 using namespace sluice;
 using copy::refusal;
@@ -31,11 +31,6 @@ bool add(segment& s, std::string_view row, std::string_view body, std::string_vi
 
 std::string_view row_of(const segment& s, const copy::slot& m) {
   return s.rows().text(m.row_offset, m.row_bytes);
-}
-
-std::uint64_t seed() {
-  if (const char* given = std::getenv("SLUICE_SEED")) return std::strtoull(given, nullptr, 10);
-  return std::random_device{}();
 }
 
 }  // namespace
@@ -198,9 +193,7 @@ void compare(const segment& s, const model& m) {
 }  // namespace
 
 TEST_CASE("any order of calls gives what a plain model gives") {
-  const std::uint64_t used_seed = seed();
-  CAPTURE(used_seed);
-  std::mt19937_64 random(used_seed);
+  auto random = tests::seeded_random();
   const auto upto = [&](std::size_t n) { return static_cast<std::size_t>(random() % (n + 1)); };
   const auto bytes = [&](std::size_t longest) {
     std::string text(upto(longest), '\0');

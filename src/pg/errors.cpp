@@ -1,0 +1,180 @@
+#include "pg/errors.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+
+namespace sluice::pg {
+namespace {
+
+bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+
+std::string endpoint(const connect_options& o) {
+  return o.host.starts_with('/') ? fmt::format("{}/.s.PGSQL.{}", o.host, o.port)
+                                 : fmt::format("{}:{}", o.host.empty() ? "the local socket" : o.host, o.port);
+}
+
+/// "...FATAL:  28P01\n": the last word, if a colon and two blanks stand before it.
+std::string_view refusal_sqlstate(std::string_view text) noexcept {
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  const auto at = text.rfind(":  ");
+  if (at == text.npos || text.size() - at != 8) return {};
+  const std::string_view code = text.substr(at + 3);
+  const bool valid = std::ranges::all_of(code, [](char c) { return is_digit(c) || (c >= 'A' && c <= 'Z'); });
+  return valid ? code : std::string_view{};
+}
+
+failure refused(const connect_options& o, std::string_view code) {
+  const std::string at = endpoint(o);
+  const error_code e = sqlstate(code);
+  if (code == "28P01") {
+    return {e, fmt::format("password refused for user {} at {}", o.user, at), "check PGPASSWORD"};
+  }
+  if (code == "28000") {
+    return {e, fmt::format("PostgreSQL at {} does not let user {} into database {}", at, o.user, o.database),
+            "check that the role exists and may log in, and pg_hba.conf (which may ask for TLS: "
+            "PGSSLMODE=require)"};
+  }
+  if (code == "3D000") {
+    return {e, fmt::format("database {} does not exist at {}", o.database, at),
+            "create it, or set PGDATABASE"};
+  }
+  if (code == "42501") {
+    return {e, fmt::format("user {} may not connect to database {} at {}", o.user, o.database, at),
+            "grant it CONNECT"};
+  }
+  if (code == "53300") {
+    return {e, fmt::format("PostgreSQL at {} has no connection left", at),
+            "raise max_connections, or let fewer clients connect"};
+  }
+  if (code == "57P03") return {e, fmt::format("PostgreSQL at {} is starting up or shutting down", at)};
+  return {e, fmt::format("PostgreSQL at {} refused the connection (SQLSTATE {})", at, code)};
+}
+
+struct condition {
+  std::string_view code, name, fix;
+};
+/// The conditions that an operator meets, by their names in PostgreSQL docs, appendix A.
+constexpr auto conditions = std::to_array<condition>({
+    {"0A000", "feature not supported", {}},
+    {"22001", "string data right truncation", {}},
+    {"22003", "numeric value out of range", {}},
+    {"22P03", "invalid binary representation", "run sluice check: a column's type is not the plan's"},
+    {"23502", "not null violation", {}},
+    {"23503", "foreign key violation", {}},
+    {"23505", "unique violation", {}},
+    {"23514", "check violation", {}},
+    {"25006", "read only transaction", "connect to the primary: the server is a standby"},
+    {"3F000", "invalid schema name", "run sluice init-db"},
+    {"40001", "serialization failure", {}},
+    {"40P01", "deadlock detected", {}},
+    {"42501", "insufficient privilege", "run sluice check: it lists the missing grants"},
+    {"42703", "undefined column", "run sluice check"},
+    {"42P01", "undefined table", "run sluice init-db"},
+    {"53100", "disk full", "make room on the database's disk"},
+    {"55P03", "lock not available", {}},
+    {"57014", "query canceled", {}},
+    {"57P01", "admin shutdown", {}},
+});
+
+std::string field(const PGresult* result, int code) {
+  const char* text = PQresultErrorField(result, code);
+  return text == nullptr ? std::string() : std::string(text);
+}
+
+}  // namespace
+
+std::string connect_options::where() const {
+  return fmt::format("{}/{} as {}", endpoint(*this), database, user);
+}
+
+copy_place parse_copy_context(std::string_view context) {
+  while (context.ends_with('\n')) context.remove_suffix(1);
+  if (const auto line = context.rfind('\n'); line != context.npos) context.remove_prefix(line + 1);
+  constexpr std::string_view keyword = "COPY ";
+  const auto comma = context.find(", ");
+  if (!context.starts_with(keyword) || comma == context.npos) return {};
+  std::string_view rest = context.substr(comma + 2);
+  const auto blank = rest.find(' ');
+  if (blank == rest.npos || std::ranges::any_of(rest.substr(0, blank), is_digit)) return {};
+  rest.remove_prefix(blank + 1);
+  std::uint64_t number = 0;
+  const auto [end, e] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+  if (e != std::errc{} || number == 0) return {};
+  rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+
+  copy_place place{number, {}};
+  if (rest.empty()) return place;
+  // ", column <name>"; a text-format COPY would add ": <value>", which is not for us.
+  const auto name = rest.starts_with(", ") ? rest.find(' ', 2) : rest.npos;
+  if (name == rest.npos) return rest.starts_with(':') ? place : copy_place{};
+  place.column = rest.substr(name + 1, rest.find(':', name) - name - 1);
+  return place;
+}
+
+failure connect_failure(const connect_options& o, std::string_view libpq_text, bool password_missing) {
+  const std::string at = endpoint(o);
+  if (password_missing) {
+    return {errc::missing_credentials,
+            fmt::format("PostgreSQL at {} asks user {} for a password", at, o.user), "set PGPASSWORD"};
+  }
+  if (const auto code = refusal_sqlstate(libpq_text); !code.empty()) return refused(o, code);
+
+  // libpq words these with strerror, in whatever language the process has.
+  const auto says = [&](int number) {
+    return libpq_text.find(std::generic_category().message(number)) != libpq_text.npos;
+  };
+  const auto errno_code = [](int number) { return error_code(number, boost::system::system_category()); };
+  if (says(ECONNREFUSED) || says(ENOENT)) {
+    return {errno_code(ECONNREFUSED), fmt::format("database refused the connection at {}", at),
+            "is PostgreSQL running there?"};
+  }
+  if (says(ETIMEDOUT) || says(EHOSTUNREACH) || says(ENETUNREACH)) {
+    return {errno_code(EHOSTUNREACH), fmt::format("database cannot be reached at {}", at),
+            "check the address, routes and security groups"};
+  }
+  const auto mentions = [&](std::string_view word) { return libpq_text.find(word) != libpq_text.npos; };
+  if (mentions("does not support SSL")) {
+    return {errc::tls_refused, fmt::format("PostgreSQL at {} has no TLS", at),
+            "switch it on there, or set PGSSLMODE=disable if the network is yours"};
+  }
+  if (mentions("certificate")) {
+    return {errc::tls_refused, fmt::format("the certificate of PostgreSQL at {} could not be verified", at),
+            "check PGSSLROOTCERT and PGSSLMODE, and that PGHOST is the name in the certificate"};
+  }
+  if (mentions("SSL") || mentions("TLS")) {
+    return {errc::tls_refused, fmt::format("TLS with PostgreSQL at {} failed", at), "check PGSSLMODE"};
+  }
+  return {errc::connection_closed, fmt::format("connection to PostgreSQL at {} failed", at),
+          "try the same settings with psql"};
+}
+
+failure lost(const connect_options& o) {
+  return {errc::connection_closed, fmt::format("connection to PostgreSQL at {} was lost", o.where())};
+}
+
+server_error read_error(const PGresult* result, const connect_options& o) {
+  const std::string code = field(result, PG_DIAG_SQLSTATE);
+  if (code.empty()) return {.why = lost(o)};  // made by libpq, not by the server
+
+  const auto known = std::ranges::find(conditions, std::string_view(code), &condition::code);
+  const bool found = known != conditions.end();
+  server_error e{.why = {sqlstate(code),
+                         fmt::format("PostgreSQL at {} answered SQLSTATE {}{}", o.where(), code,
+                                     found ? fmt::format(" ({})", known->name) : ""),
+                         found ? std::string(known->fix) : ""}};
+  copy_place place = parse_copy_context(field(result, PG_DIAG_CONTEXT));
+  e.column = field(result, PG_DIAG_COLUMN_NAME);
+  if (e.column.empty()) e.column = std::move(place.column);
+  e.constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
+  e.table = field(result, PG_DIAG_TABLE_NAME);
+  e.copy_line = place.line;
+  return e;
+}
+
+}  // namespace sluice::pg
