@@ -40,7 +40,8 @@ export AWS_SECRET_ACCESS_KEY SLUICE_QUEUE=login-events
 heading "Start"
 work=$(mktemp -d /tmp/sluice-demo.XXXXXX)
 chmod 711 "$work" # as root, the database runs as user postgres
-"$bin/sluice-sqs" --port 0 --port-file "$work/port" >"$work/queue.log" 2>&1 &
+"$bin/sluice-sqs" --listen 127.0.0.1:0 --port-file "$work/port" --region "$AWS_REGION" \
+  --access-key "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" >"$work/queue.log" 2>&1 &
 queue=$!
 exports=$(scripts/local-postgres.sh "$work/postgres" start) || fail "PostgreSQL did not start"
 eval "$exports"

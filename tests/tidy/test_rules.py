@@ -3,6 +3,7 @@
 import unittest
 
 import code_rules
+import reference
 import text_rules
 from tree import Tree
 
@@ -112,10 +113,23 @@ class TextRules(unittest.TestCase):
 
     def test_a_variable_is_documented_if_it_is_read_and_read_if_it_is_documented(self):
         code = '{"queue.wait", "SLUICE_WAIT", "", "20s"}'
-        reference = {"docs__configuration_dot_md": "`SLUICE_WAIT`"}
-        self.assertEqual([], found(text_rules.settings, src__app__a_dot_cpp=code, **reference))
+        document = {"docs__configuration_dot_md": "`SLUICE_WAIT`"}
+        self.assertEqual([], found(text_rules.settings, src__app__a_dot_cpp=code, **document))
         self.assertEqual(1, len(found(text_rules.settings, src__app__a_dot_cpp=code)))
-        self.assertEqual(1, len(found(text_rules.settings, **reference)))
+        self.assertEqual(1, len(found(text_rules.settings, **document)))
+
+    def test_a_table_of_settings_that_the_source_does_not_make_is_stale(self):
+        source = """{"keys.ring", "SLUICE_KEYS", "", "", "the ring, "
+            "as TOML", true},
+            {"load.mode", "SLUICE_MODE", "MODE", "exactly_once", "a | b"},"""
+        made = reference.table(source)
+        self.assertIn("| `keys.ring` | `SLUICE_KEYS` |  |  | the ring, as TOML (secret) |", made)
+        self.assertIn("| `load.mode` | `SLUICE_MODE` | `MODE` | `exactly_once` | a \\| b |", made)
+        fresh = f"x\n{reference.START}\n{made}\n{reference.END}\ny"
+        files = {"src__app__settings_dot_cpp": source}
+        self.assertEqual([], found(text_rules.settings_table, docs__configuration_dot_md=fresh, **files))
+        stale = fresh.replace("as TOML", "as JSON")
+        self.assertEqual(1, len(found(text_rules.settings_table, docs__configuration_dot_md=stale, **files)))
 
     def test_the_version_has_its_place_in_the_changelog(self):
         build = {"CMakeLists_dot_txt": "project(sluice VERSION 1.2.3)"}

@@ -3,6 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
+import reference
 from tree import Finding
 
 # Each has a bracket or an escape in it, so that this file does not break its own rule.
@@ -71,16 +72,22 @@ def commands(tree):
 
 def settings(tree):
     """Each variable that a source reads is in docs/configuration.md; each of ours that is there is read."""
-    reference = "docs/configuration.md"
-    documented = set(re.findall(r"\b[A-Z][A-Z0-9_]+\b", tree.texts.get(reference, "")))
+    documented = set(re.findall(r"\b[A-Z][A-Z0-9_]+\b", tree.texts.get(reference.REFERENCE, "")))
     read = set()
     for path, line, match in tree.search(r'"((?:SLUICE|AWS|PG)_?[A-Z][A-Z0-9_]*)"', "src/*", code_only=True):
         read.add(match[1])
         if match[1] not in documented:
-            yield Finding(path, line, f"{match[1]} is not in {reference}")
-    for path, line, match in tree.search(r"\bSLUICE_[A-Z0-9_]+\b", reference):
+            yield Finding(path, line, f"{match[1]} is not in {reference.REFERENCE}")
+    for path, line, match in tree.search(r"\bSLUICE_[A-Z0-9_]+\b", reference.REFERENCE):
         if match[0] not in read:
             yield Finding(path, line, f"{match[0]}: no source reads it")
+
+
+def settings_table(tree):
+    """The table of settings is the one that the sources make."""
+    document, source = tree.texts.get(reference.REFERENCE), tree.texts.get(reference.SOURCE)
+    if document and source and reference.with_table(document, source) != document:
+        yield Finding(reference.REFERENCE, 0, "stale: run python3 tests/tidy/reference.py")
 
 
 def changelog(tree):
@@ -91,4 +98,4 @@ def changelog(tree):
         yield Finding("CHANGELOG.md", 0, f"no heading for version {version[1]}")
 
 
-RULES = [words, links, commands, settings, changelog]
+RULES = [words, links, commands, settings, settings_table, changelog]
