@@ -120,6 +120,7 @@ struct canonical_header {
   std::string_view value;
 };
 
+// Sorted by name; values of one name stay in their order.
 std::vector<canonical_header> signed_of(std::span<const header> headers, bool every) {
   std::vector<canonical_header> chosen;
   chosen.reserve(headers.size());
@@ -127,10 +128,10 @@ std::vector<canonical_header> signed_of(std::span<const header> headers, bool ev
     std::string name(h.name);
     std::ranges::transform(name, name.begin(), lower);
     if (every || std::ranges::find(never_signed, name) == std::end(never_signed)) {
-      chosen.push_back({std::move(name), h.value});
+      const auto after = std::ranges::upper_bound(chosen, name, {}, &canonical_header::name);
+      chosen.insert(after, {std::move(name), h.value});
     }
   }
-  std::ranges::stable_sort(chosen, {}, &canonical_header::name);
   return chosen;
 }
 

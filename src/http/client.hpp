@@ -2,33 +2,17 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
 
 #include "core/failure.hpp"
+#include "http/endpoint.hpp"
+#include "http/tls.hpp"
 
 namespace sluice::http {
-
-/// Where to connect, and what the Host header says.
-struct endpoint {
-  bool tls = true;
-  std::string host;  ///< name or address, IPv6 without brackets
-  std::uint16_t port = 443;
-  std::string host_header;   ///< as signed: lower case, port only if not the scheme's own, IPv6 in brackets
-  std::string target = "/";  ///< the URL's path and query, as given
-
-  bool operator==(const endpoint&) const = default;
-};
-
-/// Parses `http://host[:port][/path]` or https. Refuses user info, fragments and other schemes with
-/// `bad_configuration`.
-result<endpoint> parse_endpoint(std::string_view url);
 
 struct header {
   std::string_view name;
@@ -40,8 +24,8 @@ struct header {
 struct request {
   std::string_view method = "POST";
   std::string_view target = "/";
-  std::span<const header> headers;
-  std::string_view body;
+  std::span<const header> headers = {};
+  std::string_view body = {};
   bool repeatable = true;  ///< may be sent again if an idle connection turns out to be closed
 };
 
@@ -63,16 +47,13 @@ struct options {
   std::size_t body_bytes_max = 64 * 1024 * 1024;  ///< ten messages of 1 MiB, escaped, with room
 };
 
-/// A TLS context that verifies peers against the system's store, or against the PEM file `ca_bundle` where
-/// that is not empty.
-result<std::shared_ptr<boost::asio::ssl::context>> make_tls_context(const std::string& ca_bundle);
-
 /// One keep-alive connection to one endpoint; connects when it must, and again after a failure.
 ///
-/// Belongs to one coroutine at a time, on one executor. Must outlive the awaitables it gave. `close`, called from
-/// another coroutine of the same loop, ends a call in flight with `errc::cancelled`; the next call connects anew.
-/// Errors: errno and resolver codes, `timed_out`, `connection_closed`, `tls_refused`, `bad_answer`, `too_large`;
-/// each names the endpoint. Any HTTP status is a response, not a failure.
+/// Belongs to one coroutine at a time, on one executor. Must outlive the awaitables it gave. `close`, called
+/// from another coroutine of the same loop, ends a call in flight with `errc::cancelled`; the next call
+/// connects anew. Errors: errno and resolver codes, `timed_out`, `connection_closed`, `tls_refused`,
+/// `bad_answer`, `too_large`, and `bad_configuration` for a header that holds a line break; each names the
+/// endpoint. Any HTTP status is a response, not a failure.
 class client {
  public:
   /// `tls` is needed for https endpoints only.

@@ -8,10 +8,12 @@
 
 namespace sluice {
 
-/// Bounds a wait: `act` (close the socket, cancel the descriptor) runs on `executor` if this still lives when `after` has passed.
+/// Bounds a wait: `act` (close the socket, cancel the descriptor) runs on `executor` if this still lives when
+/// `after` has passed.
 ///
-/// The one way in which a wait gets its deadline (Boost 1.81 has no cancel_after). Lives on the stack of the coroutine that waits;
-/// `act` is not called once it is gone, even if the timer had already fired. One executor, one thread.
+/// The one way in which a wait gets its deadline (Boost 1.81 has no cancel_after). Lives on the stack of the
+/// coroutine that waits; `act` is not called once it is gone, even if the timer had already fired. One
+/// executor, one thread.
 class deadline {
  public:
   template <class Act>

@@ -1,0 +1,189 @@
+#include "http/client.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/read.hpp>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "http/answer.hpp"
+#include "http/connection.hpp"
+#include "http/deadline.hpp"
+
+namespace sluice::http {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr std::size_t input_bytes = 32 * 1024;  // a reply of ten small messages fits
+
+bool has_line_break(std::string_view text) noexcept {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos;
+}
+
+// The peer went away, as opposed to: it answered what cannot be understood.
+bool is_closed(const error_code& e) noexcept {
+  return e == beast::http::error::end_of_stream || e == beast::http::error::partial_message ||
+         e == asio::error::eof || e == asio::error::connection_reset || e == asio::error::broken_pipe ||
+         e == asio::error::connection_aborted || e == asio::ssl::error::stream_truncated;
+}
+
+}  // namespace
+
+struct client::impl {
+  impl(asio::any_io_executor executor, endpoint to, options o, std::shared_ptr<asio::ssl::context> tls)
+      : link(std::move(executor), std::move(to), std::move(tls)), limits(o) {
+    input.reserve(input_bytes);
+  }
+
+  asio::awaitable<result<response>> send(const request& r, milliseconds timeout);
+  template <class Stream>
+  asio::awaitable<error_code> exchange(Stream& stream, std::string_view body);
+  bool write_head(const request& r);
+  failure failed(const error_code& e, bool timed_out, milliseconds timeout) const;
+  response received();
+
+  connection link;
+  options limits;
+  std::string head;
+  beast::flat_buffer input;
+  answer got;
+  std::optional<answer_parser> parser;
+  bool cancelled = false;  ///< closed from outside during this call
+};
+
+bool client::impl::write_head(const request& r) {
+  head.clear();
+  fmt::format_to(std::back_inserter(head), "{} {} HTTP/1.1\r\nHost: {}\r\n", r.method, r.target,
+                 link.to().host_header);
+  if (!r.body.empty() || r.method != "GET") {
+    fmt::format_to(std::back_inserter(head), "Content-Length: {}\r\n", r.body.size());
+  }
+  for (const header& h : r.headers) {
+    if (has_line_break(h.name) || has_line_break(h.value)) return false;
+    (((head += h.name) += ": ") += h.value) += "\r\n";
+  }
+  head += "\r\n";
+  return !has_line_break(r.target);
+}
+
+template <class Stream>
+asio::awaitable<error_code> client::impl::exchange(Stream& stream, std::string_view body) {
+  error_code e;
+  const std::array<asio::const_buffer, 2> out = {asio::buffer(head), asio::buffer(body)};
+  co_await asio::async_write(stream, out, asio::redirect_error(asio::use_awaitable, e));
+  do {  // 1xx answers come before the one that was asked for
+    parser.emplace(got, limits);
+    if (e) co_return e;
+    co_await beast::http::async_read(stream, input, *parser, asio::redirect_error(asio::use_awaitable, e));
+  } while (!e && got.status / 100 == 1);
+  co_return e;
+}
+
+asio::awaitable<result<response>> client::impl::send(const request& r, milliseconds timeout) {
+  cancelled = false;
+  if (!write_head(r)) {
+    co_return failure{errc::bad_configuration,
+                      fmt::format("{} {}: a header holds a line break", r.method, to_string(link.to())),
+                      "look for one at the end of a token or key"};
+  }
+  std::string_view body = r.body;
+  if (link.to().tls) {  // each buffer would be a TLS record of its own, in a packet of its own
+    head += body;
+    body = {};
+  }
+  for (;;) {
+    const bool reused = link.is_open();
+    if (!reused) {
+      input.clear();
+      auto opened = co_await link.open(limits.connect_timeout);
+      if (cancelled) co_return failure{errc::cancelled, "connection closed on demand"};
+      if (!opened) co_return opened.error();
+    }
+    const deadline limit(link.plain().get_executor(), timeout, [this] { link.close(); });
+    error_code e;
+    if (link.to().tls) {
+      e = co_await exchange(link.secure(), body);
+    } else {
+      e = co_await exchange(link.plain(), body);
+    }
+    if (!e) break;
+    link.close();
+    if (cancelled) co_return failure{errc::cancelled, "connection closed on demand"};
+    const bool was_idle_closed = reused && is_closed(e) && !parser->got_some() && !limit.expired();
+    if (!was_idle_closed || !r.repeatable) co_return failed(e, limit.expired(), timeout);
+  }
+  co_return received();
+}
+
+response client::impl::received() {
+  // Bytes that nobody asked for would be taken for the next answer.
+  if (!parser->keep_alive() || input.size() > 0) link.close();
+  const std::size_t size = got.body.size();
+  got.body.append(response::body_padding, '\0');
+  return {.status = got.status,
+          .body = std::string_view(got.body).substr(0, size),
+          .error_type = got.error_type,
+          .query_error = got.query_error,
+          .date = got.date,
+          .content_type = got.content_type};
+}
+
+failure client::impl::failed(const error_code& e, bool timed_out, milliseconds timeout) const {
+  const std::string where = to_string(link.to());
+  if (timed_out) {
+    return {errc::timed_out, fmt::format("{}: no whole answer within {} ms", where, timeout.count())};
+  }
+  if (is_closed(e)) {
+    return {errc::connection_closed,
+            fmt::format("{} closed the connection {}", where,
+                        parser->got_some() ? "in the middle of its answer" : "before it answered")};
+  }
+  if (e == beast::http::error::header_limit || e == beast::http::error::buffer_overflow) {
+    return {errc::too_large,
+            fmt::format("{}: the answer's header is over {} bytes", where, limits.header_bytes_max)};
+  }
+  if (e == beast::http::error::body_limit) {
+    return {errc::too_large,
+            fmt::format("{}: the answer's body is over {} bytes", where, limits.body_bytes_max)};
+  }
+  if (e.category() == beast::http::make_error_code(beast::http::error::bad_version).category()) {
+    return {errc::bad_answer, fmt::format("{}: the answer is not HTTP/1.1: {}", where, e.message()),
+            "is it an SQS endpoint?"};
+  }
+  return {e, fmt::format("{}: {}", where, e.message())};
+}
+
+client::client(asio::any_io_executor executor, endpoint to, options o,
+               std::shared_ptr<asio::ssl::context> tls)
+    : impl_(std::make_unique<impl>(std::move(executor), std::move(to), o, std::move(tls))) {}
+client::client(client&&) noexcept = default;
+client& client::operator=(client&&) noexcept = default;
+client::~client() = default;
+
+asio::awaitable<result<response>> client::send(const request& r, milliseconds timeout) {
+  return impl_->send(r, timeout);
+}
+
+const endpoint& client::to() const noexcept {
+  return impl_->link.to();
+}
+
+void client::close() noexcept {
+  impl_->cancelled = true;
+  impl_->link.close();
+}
+
+}  // namespace sluice::http

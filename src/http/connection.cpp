@@ -1,0 +1,157 @@
+#include "http/connection.hpp"
+
+#include <fmt/format.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "http/deadline.hpp"
+
+namespace sluice::http {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+// Shared with the resolver's handler, which comes when getaddrinfo ends: that can be long after we gave up.
+struct connection::lookup {
+  explicit lookup(const asio::any_io_executor& executor) : resolver(executor), done(executor) {
+    done.expires_at(asio::steady_timer::time_point::max());
+  }
+  tcp::resolver resolver;
+  asio::steady_timer done;  ///< cancelled when there is an answer, or none is wanted any more
+  error_code error = asio::error::operation_aborted;
+  tcp::resolver::results_type found;
+};
+
+connection::connection(asio::any_io_executor executor, endpoint to, std::shared_ptr<asio::ssl::context> tls)
+    : to_(std::move(to)), socket_(std::move(executor)), tls_(std::move(tls)) {}
+
+void connection::close() noexcept {
+  established_ = false;
+  error_code ignored;
+  socket_.close(ignored);
+  if (lookup_) {
+    lookup_->resolver.cancel();
+    lookup_->done.cancel();
+  }
+}
+
+asio::awaitable<error_code> connection::find_addresses(tcp::resolver::results_type& found) {
+  error_code e;
+  const auto address = asio::ip::make_address(to_.host, e);
+  if (!e) {
+    found = tcp::resolver::results_type::create({address, to_.port}, to_.host, "");
+    co_return error_code{};
+  }
+  // getaddrinfo cannot be interrupted: this waits for its handler or for `close`, whichever is first.
+  const auto state = std::make_shared<lookup>(socket_.get_executor());
+  state->resolver.async_resolve(to_.host, std::to_string(to_.port),
+                                tcp::resolver::address_configured | tcp::resolver::numeric_service,
+                                [state](const error_code& failed, tcp::resolver::results_type results) {
+                                  state->error = failed;
+                                  state->found = std::move(results);
+                                  state->done.cancel();
+                                });
+  lookup_ = state;
+  co_await state->done.async_wait(asio::redirect_error(asio::use_awaitable, e));
+  lookup_.reset();
+  found = state->found;
+  co_return state->error;
+}
+
+asio::awaitable<result<>> connection::open(std::chrono::milliseconds timeout) {
+  deadline limit(socket_.get_executor(), timeout, [this] { close(); });
+  secure_.reset();
+  error_code e;
+  socket_.close(e);
+
+  tcp::resolver::results_type addresses;
+  e = co_await find_addresses(addresses);
+  if (!e) {
+    co_await asio::async_connect(socket_, addresses, asio::redirect_error(asio::use_awaitable, e));
+  }
+  if (!e) socket_.set_option(tcp::no_delay(true), e);
+  if (e) {
+    close();
+    co_return refused(e, limit.expired(), timeout);
+  }
+  if (to_.tls) {
+    auto secured = co_await shake_hands();
+    if (!secured) {
+      close();
+      co_return limit.expired() ? refused(e, true, timeout) : secured.error();
+    }
+  }
+  established_ = true;
+  co_return result<>();
+}
+
+failure connection::refused(const error_code& e, bool timed_out, std::chrono::milliseconds timeout) const {
+  const std::string what = "connect to " + to_string(to_);
+  if (timed_out) {
+    return {errc::timed_out, fmt::format("{}: no answer within {} ms", what, timeout.count()),
+            "check the way to it: routes, security groups, VPC endpoint, proxy"};
+  }
+  if (e == asio::error::host_not_found || e == asio::error::no_data) {
+    return {e, fmt::format("{}: the name {} does not resolve", what, to_.host),
+            "check its spelling (is the region right?) and the DNS"};
+  }
+  if (e == asio::error::host_not_found_try_again) {
+    return {e, fmt::format("{}: the DNS gave no answer for {}", what, to_.host), "check the DNS"};
+  }
+  if (e == asio::error::connection_refused) {
+    return {e, what + ": connection refused", "is it running, and are host and port right?"};
+  }
+  return {e, fmt::format("{}: {}", what, e.message()), "check the way to it: routes and security groups"};
+}
+
+namespace {
+
+std::string_view remedy(long verified, const error_code& e) {
+  switch (verified) {
+    case X509_V_ERR_CERT_HAS_EXPIRED: return "renew the server's certificate, or set this machine's clock";
+    case X509_V_ERR_CERT_NOT_YET_VALID: return "set this machine's clock";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH: return "use the name that the certificate is made out to";
+    case X509_V_OK: break;
+    default:
+      return "if the server is yours, name the file of its CA (AWS_CA_BUNDLE); else install ca-certificates";
+  }
+  const bool not_tls = ERR_GET_REASON(static_cast<unsigned long>(e.value())) == SSL_R_WRONG_VERSION_NUMBER;
+  return not_tls ? "the server does not speak TLS there: is it http:// or another port?" : "";
+}
+
+}  // namespace
+
+asio::awaitable<result<>> connection::shake_hands() {
+  secure_.emplace(socket_, *tls_);
+  SSL* const ssl = secure_->native_handle();
+  error_code literal;
+  asio::ip::make_address(to_.host, literal);
+  if (literal) {
+    // What the macro SSL_set_tlsext_host_name does, without its C cast.
+    SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, to_.host.data());
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    SSL_set1_host(ssl, to_.host.c_str());
+  } else {
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), to_.host.c_str());
+  }
+
+  error_code e;
+  co_await secure_->async_handshake(asio::ssl::stream_base::client,
+                                    asio::redirect_error(asio::use_awaitable, e));
+  if (!e) co_return result<>();
+  const long verified = SSL_get_verify_result(ssl);
+  const std::string why = verified != X509_V_OK                     ? X509_verify_cert_error_string(verified)
+                          : e == asio::ssl::error::stream_truncated ? "the server closed the connection"
+                                                                    : e.message();
+  co_return failure{errc::tls_refused, fmt::format("TLS with {}: {}", to_string(to_), why),
+                    std::string(remedy(verified, e))};
+}
+
+}  // namespace sluice::http
