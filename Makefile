@@ -1,6 +1,6 @@
 # Every target is a line or two; what they do is in scripts/. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install install-test unit integration asan tsan fuzz tidy format test-localstack \
+.PHONY: help demo test build install install-test unit integration asan tsan fuzz tidy format bench test-localstack \
   start message run db stop clean
 
 help: ## Show this list
@@ -31,6 +31,8 @@ fuzz: ## Each fuzzer for FUZZ_SECONDS (default 20)
 	@scripts/test.sh fuzz
 tidy: ## Format, house rules, shell scripts, clang-tidy
 	@scripts/test.sh format rules shell clang-tidy
+bench: build ## Speed end to end beside plain COPY and other programs (20 minutes); writes bench/results
+	@bench/run.sh
 format: ## Rewrite the sources in the house's format
 	@git ls-files -z --cached --others --exclude-standard '*.cpp' '*.hpp' | xargs -0 clang-format-19 -i
 test-localstack: build ## The integration test against LocalStack, a queue that was written by others

@@ -1,0 +1,74 @@
+"""Instructions for each message, counted by callgrind: a figure that noise cannot shake.
+
+    bench/instructions.sh            compares with bench/instructions.json; exit code 1 if more than 5% over
+    bench/instructions.sh --update   writes that file
+
+The fixed case is `sluice drain` with four pollers and batches of 1,000, so that neither the number of requests nor that of
+batches follows the speed of the machine. Start and end are taken away: the figure is the difference between a large drain and a
+small one.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from e2e import drain  # noqa: E402
+from e2e.world import ROOT, World  # noqa: E402
+
+SMALL, LARGE = 5_000, 25_000
+OVER_MAX = 0.05
+COMMITTED = HERE / "instructions.json"
+FIXED = {
+    "SLUICE_POLLERS_MIN": "4", "SLUICE_POLLERS_MAX": "4", "SLUICE_LOADERS": "2", "SLUICE_BATCH_ROWS": "1000",
+    "SLUICE_BATCH_AGE": "10s", "SLUICE_WAIT": "1s",
+}
+
+
+def instructions(world, count, profile):
+    """Of a whole `sluice drain` of `count` messages, whose rows are checked."""
+    plain = drain.sluice(world, **FIXED)
+
+    def under_callgrind(queue):
+        argv, env = plain(queue)
+        return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", *argv], env
+
+    drain.run(world, world.workload(count), [under_callgrind], timeout=300)
+    return int(re.search(r"^(?:summary|totals): (\d+)", profile.read_text(), re.M)[1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--update", action="store_true", help="write the figure, instead of comparing with it")
+    parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin")
+    parser.add_argument("--keep", type=pathlib.Path, metavar="FILE", help="keep the profile of the large run, for callgrind_annotate")
+    options = parser.parse_args()
+
+    with World(options.bin) as world:
+        small = instructions(world, SMALL, world.folder / "small.out")
+        profile = options.keep or world.folder / "large.out"
+        large = instructions(world, LARGE, profile)
+    each = round((large - small) / (LARGE - SMALL))
+    print(f"{each:,} instructions a message ({small:,} for {SMALL:,}, {large:,} for {LARGE:,})")
+
+    if options.update:
+        compiler = subprocess.run(["c++", "--version"], capture_output=True, text=True, check=False).stdout.splitlines()
+        COMMITTED.write_text(json.dumps({"instructions_per_message": each, "compiler": compiler[0]}, indent=2) + "\n")
+        return 0
+    wanted = json.loads(COMMITTED.read_text())["instructions_per_message"]
+    change = each / wanted - 1
+    print(f"{change:+.1%} against the committed {wanted:,}")
+    if change > OVER_MAX:
+        print(f"more than {OVER_MAX:.0%} over: make it faster again, or say in the commit why and run bench/instructions.sh --update",
+              file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
