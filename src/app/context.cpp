@@ -27,7 +27,8 @@ result<std::shared_ptr<sqs::session>> make_session(const config& c) {
   if (!credentials) return credentials.error();
 
   auto session = std::make_shared<sqs::session>();
-  auto where = http::parse_endpoint(aws->endpoint_url.value_or(aws::sqs_endpoint(aws->region)));
+  auto where = http::parse_endpoint(
+      aws->endpoint_url.value_or(aws::sqs_endpoint(aws->region, aws->fips, aws->dual_stack)));
   if (!where) return where.error();
   session->endpoint = *std::move(where);
   if (session->endpoint.tls) {

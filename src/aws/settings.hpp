@@ -16,11 +16,14 @@ struct settings {
   /// AWS_ENDPOINT_URL_SQS, AWS_ENDPOINT_URL, the profile's services section, the profile
   std::optional<std::string> endpoint_url;
   std::string endpoint_source;
-  std::string ca_bundle;  ///< AWS_CA_BUNDLE, profile's ca_bundle
+  std::string ca_bundle;    ///< AWS_CA_BUNDLE, profile's ca_bundle
+  bool fips = false;        ///< AWS_USE_FIPS_ENDPOINT, profile's use_fips_endpoint
+  bool dual_stack = false;  ///< AWS_USE_DUALSTACK_ENDPOINT, profile's use_dualstack_endpoint
 };
 
 /// Reads AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE (or ~/.aws/config, ~/.aws/credentials). A profile
-/// that is named but not found, and a file that cannot be parsed, are `bad_configuration` with file and line.
+/// that is named but not found, a file that cannot be parsed, and a value that cannot be right, are
+/// `bad_configuration` with their place.
 result<settings> load_settings(const environment& env);
 
 }  // namespace sluice::aws

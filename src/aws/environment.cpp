@@ -1,0 +1,15 @@
+#include "aws/environment.hpp"
+
+#include <cstdlib>
+
+namespace sluice::aws {
+
+environment process_environment() {
+  return [](std::string_view name) -> std::optional<std::string> {
+    const char* const value = std::getenv(std::string(name).c_str());
+    if (value == nullptr || *value == '\0') return std::nullopt;
+    return value;
+  };
+}
+
+}  // namespace sluice::aws
