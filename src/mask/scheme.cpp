@@ -1,5 +1,9 @@
 #include "mask/scheme.hpp"
 
+#include "core/encoding.hpp"
+#include "mask/aes_siv.hpp"
+#include "mask/hmac_sha256.hpp"
+
 namespace sluice::mask {
 
 std::string_view to_string(scheme s) noexcept {
@@ -14,8 +18,7 @@ std::string_view to_string(scheme s) noexcept {
 }
 
 std::optional<scheme> scheme_from(std::string_view name) noexcept {
-  for (const scheme s :
-       {scheme::aes_siv, scheme::hmac_sha256, scheme::redact, scheme::partial, scheme::base64}) {
+  for (const scheme s : all_schemes) {
     if (to_string(s) == name) return s;
   }
   return std::nullopt;
@@ -23,6 +26,18 @@ std::optional<scheme> scheme_from(std::string_view name) noexcept {
 
 bool needs_key(scheme s) noexcept {
   return s == scheme::aes_siv || s == scheme::hmac_sha256;
+}
+
+std::size_t token_size_min(scheme s) noexcept {
+  constexpr std::size_t key_id_and_point = 2;
+  switch (s) {
+    case scheme::aes_siv: return key_id_and_point + base64url_size(aes_siv::overhead);
+    case scheme::hmac_sha256: return key_id_and_point + base64url_size(hmac_sha256::size);
+    case scheme::redact:
+    case scheme::partial:
+    case scheme::base64: break;
+  }
+  return 0;
 }
 
 }  // namespace sluice::mask

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <boost/system/result.hpp>
+#include <string_view>
+
+namespace sluice::record {
+
+/// Why a body is not a row: a stable code, in the quarantine, in logs and in metrics. Empty: it is one.
+using reason = std::string_view;
+
+namespace reasons {
+inline constexpr reason none{};
+inline constexpr reason not_json = "not_json";            ///< the whole body is validated, UTF-8 too
+inline constexpr reason not_an_object = "not_an_object";  ///< JSON, but an array or a scalar
+inline constexpr reason too_deep = "too_deep";            ///< nested deeper than reader::depth_max
+inline constexpr reason missing_field = "missing_field";
+inline constexpr reason duplicate_field = "duplicate_field";  ///< a key that the plan wants, twice
+inline constexpr reason null_value = "null_value";
+inline constexpr reason wrong_type = "wrong_type";  ///< such as a string where a number belongs
+inline constexpr reason out_of_range = "out_of_range";
+inline constexpr reason too_long = "too_long";            ///< over varchar(n), after masking
+inline constexpr reason nul_character = "nul_character";  ///< U+0000, which PostgreSQL cannot store
+inline constexpr reason bad_format = "bad_format";        ///< a string that is no date, timestamp or uuid
+inline constexpr reason bad_version = "bad_version";      ///< a string that is no dotted version
+inline constexpr reason bad_digest = "bad_digest";        ///< given by the caller: MD5OfBody did not match
+}  // namespace reasons
+
+/// A value, or why there is none.
+template <class T>
+using checked = boost::system::result<T, reason>;
+
+}  // namespace sluice::record

@@ -1,0 +1,192 @@
+#include "record/scalars.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <optional>
+
+namespace sluice::record {
+namespace {
+
+using namespace std::chrono;
+
+constexpr std::int64_t day_ms = 86'400'000;
+constexpr std::int64_t first_ms = sys_days(year(1) / January / 1).time_since_epoch().count() * day_ms;
+constexpr std::int64_t end_ms = sys_days(year(10'000) / January / 1).time_since_epoch().count() * day_ms;
+
+constexpr bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+
+/// Takes what it is asked for off the front of a text.
+class cursor {
+ public:
+  explicit cursor(std::string_view text) noexcept : rest_(text) {}
+
+  bool at_end() const noexcept { return rest_.empty(); }
+  bool take(std::string_view one_of) noexcept {
+    if (rest_.empty() || one_of.find(rest_.front()) == one_of.npos) return false;
+    taken_ = rest_.front();
+    rest_.remove_prefix(1);
+    return true;
+  }
+  char taken() const noexcept { return taken_; }
+  /// Exactly `count` digits.
+  std::optional<int> number(std::size_t count) noexcept {
+    if (rest_.size() < count) return std::nullopt;
+    int value = 0;
+    for (const char c : rest_.substr(0, count)) {
+      if (!is_digit(c)) return std::nullopt;
+      value = value * 10 + (c - '0');
+    }
+    rest_.remove_prefix(count);
+    return value;
+  }
+  std::string_view digits() noexcept {
+    const auto end = std::ranges::find_if_not(rest_, is_digit);
+    const auto found = rest_.substr(0, static_cast<std::size_t>(end - rest_.begin()));
+    rest_.remove_prefix(found.size());
+    return found;
+  }
+
+ private:
+  std::string_view rest_;
+  char taken_ = '\0';
+};
+
+checked<sys_days> take_date(cursor& in) noexcept {
+  const auto y = in.number(4);
+  if (!y || !in.take("-")) return reasons::bad_format;
+  const auto m = in.number(2);
+  if (!m || !in.take("-")) return reasons::bad_format;
+  const auto d = in.number(2);
+  if (!d) return reasons::bad_format;
+  const year_month_day date(year(*y), month(static_cast<unsigned>(*m)), day(static_cast<unsigned>(*d)));
+  if (*y == 0 || !date.ok()) return reasons::out_of_range;
+  return sys_days(date);
+}
+
+checked<microseconds> take_time(cursor& in) noexcept {
+  const auto h = in.number(2);
+  if (!h || !in.take(":")) return reasons::bad_format;
+  const auto m = in.number(2);
+  if (!m || !in.take(":")) return reasons::bad_format;
+  const auto s = in.number(2);
+  if (!s) return reasons::bad_format;
+  if (*h > 23 || *m > 59 || *s > 59) return reasons::out_of_range;
+  microseconds time = hours(*h) + minutes(*m) + seconds(*s);
+  if (in.take(".")) {
+    const std::string_view digits = in.digits();
+    if (digits.empty() || digits.size() > 9) return reasons::bad_format;
+    std::int64_t ns = 0;
+    for (std::size_t i = 0; i < 9; ++i) ns = ns * 10 + (i < digits.size() ? digits[i] - '0' : 0);
+    time += microseconds((ns + 500) / 1'000);
+  }
+  return time;
+}
+
+checked<minutes> take_offset(cursor& in) noexcept {
+  if (in.take("Zz")) return minutes(0);
+  if (!in.take("+-")) return reasons::bad_format;
+  const int sign = in.taken() == '-' ? -1 : 1;
+  const auto h = in.number(2);
+  if (!h) return reasons::bad_format;
+  std::optional<int> m = 0;
+  if (in.take(":") || !in.at_end()) m = in.number(2);
+  if (!m) return reasons::bad_format;
+  if (*h > 15 || *m > 59) return reasons::out_of_range;
+  return minutes(sign * (*h * 60 + *m));
+}
+
+/// Decimal digits only; `out_of_range` over 64 bits.
+checked<std::int64_t> whole(std::string_view digits) noexcept {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error == std::errc::result_out_of_range) return reasons::out_of_range;
+  if (error != std::errc()) return reasons::bad_version;
+  return value;
+}
+
+checked<std::int64_t> packed(std::string_view text) noexcept {
+  constexpr std::int64_t part_max = 999;
+  std::int64_t value = 0;
+  cursor in(text);
+  for (std::int64_t unit = 1'000'000; unit > 0; unit /= 1'000) {
+    const auto part = whole(in.digits());
+    if (!part) return part.error();
+    if (*part > part_max) return reasons::out_of_range;
+    value += *part * unit;
+    if (!in.take(".")) break;
+    if (unit == 1) return reasons::bad_version;
+  }
+  return value;
+}
+
+checked<std::int64_t> joined_digits(std::string_view text) noexcept {
+  std::int64_t value = 0;
+  for (const char c : text) {
+    if (c == '.') continue;
+    if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, c - '0', &value)) {
+      return reasons::out_of_range;
+    }
+  }
+  return value;
+}
+
+}  // namespace
+
+checked<std::int32_t> parse_date(std::string_view text) noexcept {
+  cursor in(text);
+  const auto date = take_date(in);
+  if (!date) return date.error();
+  if (!in.at_end()) return reasons::bad_format;
+  return date->time_since_epoch().count();
+}
+
+checked<std::int64_t> parse_timestamp(std::string_view text) noexcept {
+  cursor in(text);
+  const auto date = take_date(in);
+  if (!date) return date.error();
+  if (!in.take("Tt ")) return reasons::bad_format;
+  const auto time = take_time(in);
+  if (!time) return time.error();
+  const auto offset = take_offset(in);
+  if (!offset) return offset.error();
+  if (!in.at_end()) return reasons::bad_format;
+  const std::int64_t us = (*date + *time - *offset).time_since_epoch().count();
+  if (us < first_ms * 1'000 || us >= end_ms * 1'000) return reasons::out_of_range;
+  return us;
+}
+
+checked<std::int64_t> timestamp_from(std::int64_t unix_ms) noexcept {
+  if (unix_ms < first_ms || unix_ms >= end_ms) return reasons::out_of_range;
+  return unix_ms * 1'000;
+}
+
+checked<std::int32_t> date_from(std::int64_t unix_ms) noexcept {
+  if (unix_ms < first_ms || unix_ms >= end_ms) return reasons::out_of_range;
+  return static_cast<std::int32_t>(floor<days>(milliseconds(unix_ms)).count());
+}
+
+checked<std::int64_t> version_number(transform how, std::string_view text) noexcept {
+  const bool dotted = std::ranges::all_of(text, [](char c) { return is_digit(c) || c == '.'; });
+  if (!dotted || std::ranges::none_of(text, is_digit)) return reasons::bad_version;
+  if (how == transform::version_packed) return packed(text);
+  if (how == transform::version_digits) return joined_digits(text);
+  return whole(text.substr(0, text.find('.')));
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+  constexpr std::string_view blanks = " \t\r\n\f\v";
+  const auto first = text.find_first_not_of(blanks);
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+bool longer_than(std::string_view text, std::size_t characters) noexcept {
+  if (text.size() <= characters) return false;
+  const auto starts_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; };
+  return static_cast<std::size_t>(std::ranges::count_if(text, starts_character)) > characters;
+}
+
+}  // namespace sluice::record
