@@ -72,7 +72,7 @@ heading "Drain"
 "$bin/sluice" drain
 
 heading "Set aside, and why"
-sql -c 'select reason, "column", sqlstate, message_id from sluice.quarantine order by 1'
+sql -c 'select reason, column_name, sqlstate, octet_length(body) as sealed_bytes, message_id from sluice.quarantine'
 
 heading "Loaded, masked"
 sql -P columns=100 -P format=wrapped -c "select user_id, device_type, masked_ip, masked_device_id, locale, app_version

@@ -1,7 +1,7 @@
 """Rules for sources and their build."""
 
 import re
-from pathlib import PurePosixPath
+from posixpath import dirname, join, normpath
 
 from tree import Finding
 
@@ -66,15 +66,16 @@ def build_files(tree):
     cmake = ["*CMakeLists.txt", "*.cmake"]
     for path, line, _ in tree.search(r"(?i)^[^#]*\b(file\s*\(\s*GLOB|aux_source_directory)", *cmake):
         yield Finding(path, line, "globbing: list the sources, so that a build sees a new one")
+    listed = {_goal(path, match[0]) for path, _, match in tree.search(r"[\w./${}-]+\.cpp\b", *cmake)}
     for path in tree.files("src/*.cpp", "tests/*.cpp", "bench/*.cpp"):
-        if not any(_is_listed(tree, path, folder) for folder in PurePosixPath(path).parents):
+        if path not in listed:
             yield Finding(path, 0, "in no CMakeLists.txt: it is never compiled")
 
 
-def _is_listed(tree, path, folder):
-    text = tree.texts.get(str(folder / "CMakeLists.txt"), "")
-    name = str(PurePosixPath(path).relative_to(folder))
-    return re.search(rf"(?<![\w./-]){re.escape(name)}(?![\w.-])", text) is not None
+def _goal(build_file, name):
+    """The path that a name in a build file means: from its folder, or from the top."""
+    top = re.sub(r"^\$\{(PROJECT|CMAKE)_SOURCE_DIR\}/", "", name)
+    return normpath(top if top != name else join(dirname(build_file), name))
 
 
 RULES = [sizes, layers, purity, forbidden_code, build_files]

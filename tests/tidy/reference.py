@@ -12,7 +12,7 @@ START, END = "<!-- settings: made by tests/tidy/reference.py -->", "<!-- end of 
 HEAD = "| setting | variable | exercise's name | default | |\n|---|---|---|---|---|"
 
 _STRING = r'"((?:[^"\\]|\\.)*)"'
-_ROW = re.compile(rf"\{{{_STRING},\s*{_STRING},\s*{_STRING},\s*{_STRING},\s*((?:{_STRING}\s*)+)(,\s*true)?\}}")
+_ROW = re.compile(rf"\{{(?:{_STRING},\s*)" + rf"{_STRING},\s*" * 3 + rf"((?:{_STRING}\s*)+)(,\s*true)?\}}")
 
 
 def table(source):

@@ -76,7 +76,9 @@ class CodeRules(unittest.TestCase):
         glob = "file(GLOB sources *.cpp)"
         self.assertEqual(1, len(found(code_rules.build_files, src__CMakeLists_dot_txt=glob)))
         lists = {"src__pg__CMakeLists_dot_txt": "SOURCES a.cpp", "tests__CMakeLists_dot_txt": "pg/t.cpp"}
-        sources = {"src__pg__a_dot_cpp": "", "src__pg__ba_dot_cpp": "", "tests__pg__t_dot_cpp": ""}
+        lists["tests__x__CMakeLists_dot_txt"] = "../support/s.cpp ${PROJECT_SOURCE_DIR}/bench/b.cpp"
+        listed = ["src__pg__a", "tests__pg__t", "tests__support__s", "bench__b"]
+        sources = {name + "_dot_cpp": "" for name in [*listed, "src__pg__ba"]}
         self.assertEqual(
             ["src/pg/ba.cpp: in no CMakeLists.txt: it is never compiled"],
             found(code_rules.build_files, **lists, **sources),

@@ -1,7 +1,7 @@
 """Rules for words: what may not be written anywhere, and documents that must agree with the code."""
 
 import re
-from pathlib import PurePosixPath
+from posixpath import dirname, join, normpath
 
 import reference
 from tree import Finding
@@ -36,21 +36,11 @@ def links(tree):
         if re.match(r"[a-z]+:", target):
             continue
         file, _, anchor = target.partition("#")
-        goal = _normal(PurePosixPath(path).parent / file) if file else path
+        goal = normpath(join(dirname(path), file)) if file else path
         if not tree.exists(goal):
             yield Finding(path, line, f"{target}: there is no {goal}")
         elif anchor and goal.endswith(".md") and anchor not in _anchors(tree.texts[goal]):
             yield Finding(path, line, f"{target}: {goal} has no such heading")
-
-
-def _normal(path):
-    parts = []
-    for part in path.parts:
-        if part == ".." and parts:
-            parts.pop()
-        elif part != ".":
-            parts.append(part)
-    return "/".join(parts) or "."
 
 
 def _anchors(markdown):
