@@ -4,6 +4,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <iterator>
 #include <map>
@@ -11,29 +13,14 @@
 #include <optional>
 #include <string>
 
+#include "observe/events.hpp"
+#include "observe/json.hpp"
+
 namespace sluice::observe {
 namespace {
 
 using clock = std::chrono::steady_clock;
 constexpr auto repeat_window = std::chrono::seconds(10);
-
-void append_json_string(std::string& out, std::string_view text) {
-  out.push_back('"');
-  for (const char c : text) {
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-          out.push_back(c);
-        }
-    }
-  }
-  out.push_back('"');
-}
 
 void append_value(std::string& out, log_format format, const field& f) {
   if (const auto* text = std::get_if<std::string_view>(&f.value)) {
@@ -122,8 +109,23 @@ struct logger::impl {
     return std::exchange(h.held_back, 0);
   }
 
+  void keep(level at, std::string_view name, std::initializer_list<field> fields) {
+    std::string_view why, fix;
+    for (const field& f : fields) {
+      const auto* text = std::get_if<std::string_view>(&f.value);
+      if (text != nullptr && f.name == "why") why = *text;
+      if (text != nullptr && f.name == "fix") fix = *text;
+    }
+    const observe::event* known = find_event(name);
+    if (fix.empty() && known != nullptr) fix = known->fix;
+    if (why.empty() && known != nullptr) why = known->meaning;
+    kept.add(at, name, why, fix, std::chrono::system_clock::now());
+  }
+
   log_format format;
   spdlog::logger out;
+  notices kept;
+  std::array<std::atomic<std::uint64_t>, 4> logged{};  ///< by level
   std::mutex mutex;  ///< guards histories: loops warn rarely, and then from any thread
   std::map<std::string, history> histories;
 };
@@ -132,6 +134,8 @@ logger::logger(log_format format, level lowest) : impl_(std::make_unique<impl>(f
 logger::~logger() = default;
 
 void logger::event(level at, std::string_view name, std::initializer_list<field> fields) {
+  impl_->logged[static_cast<std::size_t>(at)].fetch_add(1, std::memory_order_relaxed);
+  if (at >= level::warning) impl_->keep(at, name, fields);
   if (!impl_->out.should_log(to_spdlog(at))) return;
   std::int64_t repeats = 0;
   if (at == level::warning) {
@@ -142,6 +146,14 @@ void logger::event(level at, std::string_view name, std::initializer_list<field>
   std::string line = format_event(impl_->format, name, fields);
   if (repeats > 0) append_fields(line, impl_->format, {{"repeats", repeats}});
   impl_->out.log(to_spdlog(at), line);
+}
+
+std::vector<notice> logger::last_notices() const {
+  return impl_->kept.read();
+}
+
+std::uint64_t logger::logged(level at) const noexcept {
+  return impl_->logged[static_cast<std::size_t>(at)].load(std::memory_order_relaxed);
 }
 
 }  // namespace sluice::observe

@@ -7,10 +7,13 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
+
+#include "observe/level.hpp"
+#include "observe/notices.hpp"
 
 namespace sluice::observe {
 
-enum class level { debug, info, warning, error, off };
 enum class log_format { text, json };
 
 /// A field of an event. Values are numbers, names and codes; never what a message held.
@@ -26,10 +29,11 @@ struct field {
   field(std::string_view n, Integer v) : name(n), value(static_cast<std::int64_t>(v)) {}
 };
 
-/// Events as lines on standard error: one JSON object each, or text for people. Thread-safe. The level says
-/// what the operator must do: error, act now; warning, look soon; info, nothing; debug, for us.
+/// Events as lines on standard error: one JSON object each, or text for people. Thread-safe. Names and levels
+/// are those of observe/events.hpp.
 ///
-/// A warning that repeats within ten seconds is held back; its next line says how many were ("repeats").
+/// A warning that repeats within ten seconds is held back; its next line says how many were ("repeats"). The
+/// last warnings and errors are kept for the status page: of their fields only `why` and `fix`.
 class logger {
  public:
   logger(log_format format, level lowest);
@@ -50,6 +54,9 @@ class logger {
   void error(std::string_view name, std::initializer_list<field> fields = {}) {
     event(level::error, name, fields);
   }
+
+  std::vector<notice> last_notices() const;       ///< the newest first
+  std::uint64_t logged(level at) const noexcept;  ///< events so far, with those held back or not shown
 
  private:
   struct impl;

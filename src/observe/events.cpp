@@ -1,0 +1,60 @@
+#include "observe/events.hpp"
+
+#include <algorithm>
+
+namespace sluice::observe {
+namespace {
+
+constexpr event table[] = {
+    {"start_refused", level::error,
+     "A setting, the plan, a key, the queue or the table will not do; nothing was done, the exit code is 2.",
+     "The line says what to change; `sluice check` shows all that is wrong."},
+    {"admin_listening", level::info,
+     "The status page, the metrics and the health checks are at this address.", ""},
+    {"admin_failed", level::warning, "The status page cannot be served; messages move all the same.",
+     "Free the address, or give another with `SLUICE_ADMIN`."},
+    {"started", level::info, "Messages are received from now on.", ""},
+    {"batch_committed", level::debug, "One transaction is in the table.", ""},
+    {"messages_set_aside", level::info,
+     "Messages that cannot become rows are in the quarantine, with a reason code.",
+     "Look at `sluice.quarantine`; many of one reason mean that a producer has changed its messages."},
+    {"receive_failed", level::warning, "SQS did not give messages; it is asked again after a pause.",
+     "Nothing if it passes. If it stays: the network, the credentials, or SQS's own status."},
+    {"digest_mismatched", level::warning,
+     "A body did not arrive as it was sent; the message stays in the queue and comes again.",
+     "Nothing for one. If it repeats, something between SQS and sluice changes what it carries."},
+    {"load_failed", level::warning,
+     "A transaction did not commit; its messages stay hidden and it is tried again after a pause.",
+     "Nothing if it passes. If it stays: PostgreSQL's log, its connections and its disk."},
+    {"database_away", level::error,
+     "PostgreSQL has not answered for `limits.hold_max`; messages went back to the queue, none are received.",
+     "Bring PostgreSQL back; sluice goes on by itself, and nothing is lost."},
+    {"database_back", level::info, "PostgreSQL answers again; messages are received again.", ""},
+    {"settle_failed", level::warning,
+     "A delete, an extension or a return of messages failed; it is tried again after a pause.",
+     "Nothing if it passes: a message that comes again is known by the ledger."},
+    {"ledger_upkeep_failed", level::warning,
+     "Partitions of the ledger could not be made or dropped; it is tried again within an hour.",
+     "Within three days, before the partitions run out: the role must own `sluice.ledger`."},
+    {"left_in_flight", level::warning,
+     "A drain has ended while other consumers, or a delay, still hide messages of the queue.",
+     "Drain again later, if those messages are yours to move."},
+    {"stopping", level::info, "A signal came: nothing more is received, what is held is committed.", ""},
+    {"stopped", level::info, "The run has ended, with its totals.", ""},
+    {"failed", level::error,
+     "The run has ended on what only a person can mend; what was not committed is in the queue.",
+     "The line says what to change; then start sluice again."},
+};
+
+}  // namespace
+
+std::span<const event> all_events() noexcept {
+  return table;
+}
+
+const event* find_event(std::string_view name) noexcept {
+  const auto found = std::ranges::find(table, name, &event::name);
+  return found == std::end(table) ? nullptr : found;
+}
+
+}  // namespace sluice::observe

@@ -1,0 +1,65 @@
+#include "observe/history.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::observe {
+namespace {
+
+// Its count is the number of messages committed.
+const std::size_t send_to_commit = static_cast<std::size_t>(
+    std::ranges::find(histogram_figures(), &counters::send_to_commit, &figure<histogram>::member) -
+    histogram_figures().begin());
+
+}  // namespace
+
+void history::record(steady_time now, const counters& c) {
+  moment m{.at = now, .counts = {}, .times = {}};
+  for (const auto& f : counter_figures()) m.counts.push_back((c.*f.member).get());
+  for (const auto& f : histogram_figures()) m.times.push_back((c.*f.member).read());
+
+  const bool first = moments_.empty();
+  const std::uint64_t before = committed();
+  const double seconds = first ? 0 : std::chrono::duration<double>(now - moments_.back().at).count();
+  moments_.push_back(std::move(m));
+  if (moments_.size() > recently + 1) moments_.pop_front();
+  if (first || committed() > before || c.held.get() == 0) moved_ = now;
+
+  const auto lag = recent(send_to_commit);
+  const double gained = static_cast<double>(committed() - before);
+  samples_.push_back({.messages_per_second = seconds > 0 ? gained / seconds : 0,
+                      .lag_p50 = lag.quantile(0.5),
+                      .lag_p99 = lag.quantile(0.99),
+                      .backlog = c.queue_visible.get()});
+  if (samples_.size() > kept) samples_.pop_front();
+}
+
+double history::per_second(std::uint64_t gained) const noexcept {
+  const double seconds = std::chrono::duration<double>(moments_.back().at - moments_.front().at).count();
+  return seconds > 0 ? static_cast<double>(gained) / seconds : 0;
+}
+
+double history::rate(std::size_t counter_index) const noexcept {
+  if (moments_.empty()) return 0;
+  return per_second(moments_.back().counts[counter_index] - moments_.front().counts[counter_index]);
+}
+
+double history::committed_rate() const noexcept {
+  return moments_.empty() ? 0 : per_second(recent(send_to_commit).count());
+}
+
+histogram::snapshot history::recent(std::size_t histogram_index) const noexcept {
+  if (moments_.empty()) return {};
+  return moments_.back().times[histogram_index].since(moments_.front().times[histogram_index]);
+}
+
+std::uint64_t history::committed() const noexcept {
+  return moments_.empty() ? 0 : moments_.back().times[send_to_commit].count();
+}
+
+std::chrono::seconds history::stalled(steady_time now) const noexcept {
+  if (moments_.empty()) return std::chrono::seconds(0);
+  return std::chrono::duration_cast<std::chrono::seconds>(now - moved_);
+}
+
+}  // namespace sluice::observe

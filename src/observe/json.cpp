@@ -1,0 +1,74 @@
+#include "observe/json.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <iterator>
+
+namespace sluice::observe {
+
+void append_json_string(std::string& out, std::string_view text) {
+  out.push_back('"');
+  for (const char c : text) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+          out.push_back(c);
+        }
+    }
+  }
+  out.push_back('"');
+}
+
+void json_writer::separate() {
+  if (!first_) out_.push_back(',');
+  first_ = false;
+}
+
+json_writer& json_writer::open(char bracket) {
+  separate();
+  out_.push_back(bracket);
+  first_ = true;
+  return *this;
+}
+
+json_writer& json_writer::close(char bracket) {
+  out_.push_back(bracket);
+  first_ = false;
+  return *this;
+}
+
+json_writer& json_writer::key(std::string_view name) {
+  separate();
+  append_json_string(out_, name);
+  out_.push_back(':');
+  first_ = true;
+  return *this;
+}
+
+json_writer& json_writer::whole(std::string_view token) {
+  separate();
+  out_ += token;
+  return *this;
+}
+
+json_writer& json_writer::value(std::string_view text) {
+  separate();
+  append_json_string(out_, text);
+  return *this;
+}
+
+json_writer& json_writer::value(bool flag) {
+  return whole(flag ? "true" : "false");
+}
+
+json_writer& json_writer::value(double number) {
+  return whole(std::isfinite(number) ? fmt::format("{:.6g}", number) : "null");
+}
+
+}  // namespace sluice::observe
