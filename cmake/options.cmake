@@ -12,9 +12,10 @@ if(SLUICE_WERROR)
   target_compile_options(sluice_options INTERFACE -Werror)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # g++ 12 to 14 report these on inlined Boost and libstdc++ code at -O2 (GCC bugs 105562, 107138); clang covers them.
+  # g++ 12 to 14 report these on inlined Boost and libstdc++ code at -O2 (GCC bugs 105562,
+  # 107138), and coroutine frames of Asio, which has new and delete of its own, as mismatched; clang covers them.
   target_compile_options(sluice_options INTERFACE
-    -Wno-maybe-uninitialized -Wno-dangling-reference $<$<CONFIG:RelWithDebInfo,Release>:-Wno-restrict>)
+    -Wno-maybe-uninitialized -Wno-dangling-reference -Wno-mismatched-new-delete $<$<CONFIG:RelWithDebInfo,Release>:-Wno-restrict>)
 endif()
 
 # Assertions stay on in release: they are for our bugs, never for input.
