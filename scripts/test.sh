@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export LANG=C.UTF-8 LC_ALL=C.UTF-8
 root=$PWD
-all="rules format shell dev integration python asan tsan clang-tidy fuzz release demo"
+all="rules format shell dev integration python asan tsan clang-tidy fuzz release demo bench"
 
 logs=$root/build/logs
 summary=$logs/summary
@@ -62,7 +62,7 @@ with_postgres() (
 )
 
 unit() { ctest --test-dir "build/$1" -LE integration -j 2 --output-on-failure --no-tests=error; }
-integration() { with_postgres ctest --test-dir "build/$1" -L integration --output-on-failure --no-tests=error; }
+integration() { ctest --test-dir "build/$1" -L integration --output-on-failure --no-tests=error; }
 
 # Python packages for the tests, once for each state of their list.
 python_packages() {
@@ -113,6 +113,7 @@ group() {
     fuzz) build fuzz && step "fuzz" fuzz ;;
     release) build release ;;
     demo) step "demo" scripts/demo.sh ;;
+    bench) build release && step "bench: smoke" bench/run.sh --smoke ;;
     localstack) build release && step "localstack" tests/localstack/run.sh tests/localstack/test.sh ;;
     *) echo "test: no group $1; there are: $all localstack" >&2; exit 2 ;;
   esac
