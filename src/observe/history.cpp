@@ -1,6 +1,7 @@
 #include "observe/history.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace sluice::observe {
@@ -18,18 +19,23 @@ void history::record(steady_time now, const counters& c) {
   for (const auto& f : counter_figures()) m.counts.push_back((c.*f.member).get());
   for (const auto& f : histogram_figures()) m.times.push_back((c.*f.member).read());
 
-  const bool first = moments_.empty();
+  if (moments_.empty()) {
+    moments_.push_back(std::move(m));
+    moved_ = now;
+    return;
+  }
   const std::uint64_t before = committed();
-  const double seconds = first ? 0 : std::chrono::duration<double>(now - moments_.back().at).count();
+  const double seconds = std::chrono::duration<double>(now - moments_.back().at).count();
   moments_.push_back(std::move(m));
   if (moments_.size() > recently + 1) moments_.pop_front();
-  if (first || committed() > before || c.held.get() == 0) moved_ = now;
+  const std::uint64_t gained = committed() - before;
+  if (gained > 0 || c.held.get() == 0) moved_ = now;
 
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
   const auto lag = recent(send_to_commit);
-  const double gained = static_cast<double>(committed() - before);
-  samples_.push_back({.messages_per_second = seconds > 0 ? gained / seconds : 0,
-                      .lag_p50 = lag.quantile(0.5),
-                      .lag_p99 = lag.quantile(0.99),
+  samples_.push_back({.messages_per_second = seconds > 0 ? static_cast<double>(gained) / seconds : 0,
+                      .lag_p50 = lag.count() > 0 ? lag.quantile(0.5) : none,
+                      .lag_p99 = lag.count() > 0 ? lag.quantile(0.99) : none,
                       .backlog = c.queue_visible.get()});
   if (samples_.size() > kept) samples_.pop_front();
 }

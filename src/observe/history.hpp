@@ -22,11 +22,12 @@ class history {
 
   struct sample {
     double messages_per_second = 0;  ///< committed, in this sample alone
-    double lag_p50 = 0;              ///< send to commit, in seconds, of what was committed recently
+    double lag_p50 = 0;  ///< send to commit, in seconds, of what was committed recently; NaN if nothing was
     double lag_p99 = 0;
     std::int64_t backlog = -1;  ///< visible in the queue; -1: unknown
   };
 
+  /// The first call only says from where on; it makes no sample.
   void record(steady_time now, const counters& c);
   const std::deque<sample>& samples() const noexcept { return samples_; }
 

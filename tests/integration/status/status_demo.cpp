@@ -85,16 +85,16 @@ class busy_run {
     }
   }
   void commit(std::uint64_t messages, double wave) {
-    const std::uint64_t aside = messages / 400;
-    const std::uint64_t again = messages / 900;
+    const std::uint64_t aside = steps_ % 3 == 0 ? messages / 150 : 0;
+    const std::uint64_t again = steps_ % 7 == 0 ? messages / 200 : 0;
     c_.rows.add(messages - aside - again);
     c_.set_aside.add(aside);
     c_.duplicates.add(again);
     c_.deleted.add(messages);
-    c_.set_aside_by_reason.add("missing_field user_id", aside - aside / 4);
-    c_.set_aside_by_reason.add("wrong_type app_version", aside / 4);
+    if (aside > 0) c_.set_aside_by_reason.add("missing_field user_id", aside - aside / 3);
+    if (aside > 0) c_.set_aside_by_reason.add("wrong_type app_version", aside / 3);
     c_.batches.add();
-    if (again > 0 && steps_ % 40 == 0) c_.claims.add();
+    if (again > 0) c_.claims.add();
     c_.batch_age.add(about(34ms));
     c_.load_time.add(about(41ms));
     for (std::uint64_t i = 0; i < messages; ++i) c_.send_to_commit.add(about(130ms) * wave);
