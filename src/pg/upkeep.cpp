@@ -1,0 +1,79 @@
+#include <fmt/format.h>
+
+#include "pg/catalogue.hpp"
+
+namespace sluice::pg {
+namespace {
+
+using boost::asio::awaitable;
+
+/// Several processes may start at once: one at a time makes or drops tables ("sluice", as a number). Whoever
+/// waits longer than lock_timeout gives up, rather than let loads queue behind it.
+constexpr std::string_view begin =
+    "BEGIN; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(126909663503205); ";
+
+constexpr int backlog_days = 14;  ///< a queue keeps a message no longer (SQS, MessageRetentionPeriod)
+constexpr int ahead_days = 3;
+
+/// A partition for each UTC day from `first` to `last`, counted from today. Made apart and attached: that
+/// locks only the default partition, whose rows of that day (from a time when there was no partition) are
+/// moved.
+std::string create_sql(int first, int last) {
+  return fmt::format(R"(DO $$
+DECLARE
+  today int := floor(extract(epoch FROM now()) / 86400);
+  part text;
+BEGIN
+  FOR day IN today + {} .. today + {} LOOP
+    part := 'ledger_' || to_char(to_timestamp(day * 86400.0) AT TIME ZONE 'UTC', 'YYYYMMDD');
+    CONTINUE WHEN to_regclass('sluice.' || part) IS NOT NULL;
+    LOCK TABLE sluice.ledger_default IN ACCESS EXCLUSIVE MODE;
+    EXECUTE format('CREATE TABLE sluice.%I (LIKE sluice.ledger INCLUDING ALL)', part);
+    EXECUTE format('WITH moved AS (DELETE FROM sluice.ledger_default WHERE sent_ms >= %1$s AND sent_ms < %2$s
+                    RETURNING sent_ms, message_id) INSERT INTO sluice.%3$I SELECT * FROM moved',
+                   day * 86400000::bigint, (day + 1) * 86400000::bigint, part);
+    EXECUTE format('ALTER TABLE sluice.ledger ATTACH PARTITION sluice.%I FOR VALUES FROM (%s) TO (%s)', part,
+                   day * 86400000::bigint, (day + 1) * 86400000::bigint);
+  END LOOP;
+END $$; )",
+                     first, last);
+}
+
+std::string drop_sql(int retention_days) {
+  return fmt::format(R"(DO $$
+DECLARE
+  oldest int := floor(extract(epoch FROM now()) / 86400) - {};
+  part text;
+BEGIN
+  FOR part IN SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid
+              WHERE inhparent = 'sluice.ledger'::regclass AND relname ~ '^ledger_[0-9]{{8}}$'
+                AND relname < 'ledger_' || to_char(to_timestamp(oldest * 86400.0) AT TIME ZONE 'UTC', 'YYYYMMDD') LOOP
+    EXECUTE format('DROP TABLE sluice.%I', part);
+  END LOOP;
+  DELETE FROM sluice.ledger_default WHERE sent_ms < oldest * 86400000::bigint;
+END $$; )",
+                     retention_days);
+}
+
+awaitable<result<>> run(connection& c, std::string sql, std::string_view what) {
+  sql.insert(0, begin).append("COMMIT");
+  auto done = co_await c.query(sql);
+  if (done) co_return result<>{};
+  co_await c.rollback();
+  co_return std::move(done.error().why).in(what);
+}
+
+}  // namespace
+
+awaitable<result<>> init_db(connection& c, const record::plan& p) {
+  co_return co_await run(c, init_sql(p) + create_sql(-backlog_days, ahead_days), "create what is missing");
+}
+
+awaitable<result<>> maintain_ledger(connection& c, int days_ahead, int retention_days) {
+  // Two transactions: dropping locks the whole ledger, so it must not wait for the other.
+  auto made = co_await run(c, create_sql(0, days_ahead), "make ledger partitions");
+  if (!made) co_return made.error();
+  co_return co_await run(c, drop_sql(retention_days), "drop old ledger partitions");
+}
+
+}  // namespace sluice::pg

@@ -1,0 +1,283 @@
+#include "pg/catalogue.hpp"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <catch2/catch_test_macros.hpp>
+
+#include "core/verdict.hpp"
+#include "pg_load_fixture.hpp"
+
+using namespace sluice;
+using record::column_type;
+
+namespace {
+
+struct fixture {
+  tests::pg_database db;
+  boost::asio::io_context loop;
+  pg::connection c{loop.get_executor(), db.options()};
+  record::plan plan = tests::load_fixture::target_plan();
+
+  fixture() { REQUIRE(tests::run(loop, c.connect()).has_value()); }
+
+  void init() {
+    const auto made = tests::run(loop, pg::init_db(c, plan));
+    INFO((made ? "" : made.error().line()));
+    REQUIRE(made.has_value());
+  }
+  std::vector<std::string> problems() {
+    auto found = tests::run(loop, pg::check_schema(c, plan));
+    INFO((found ? "" : found.error().line()));
+    REQUIRE(found.has_value());
+    std::vector<std::string> found_lines;
+    for (const failure& f : *found) {
+      CHECK(f.code == errc::schema_mismatch);
+      found_lines.push_back(f.line());
+    }
+    return found_lines;
+  }
+  using lines = std::vector<std::string>;
+  std::int64_t partitions() {
+    return db.number("SELECT count(*) FROM pg_inherits WHERE inhparent = 'sluice.ledger'::regclass");
+  }
+  std::string partition(int day) {
+    return "ledger_" + db.value("SELECT to_char((now() AT TIME ZONE 'UTC')::date + " + std::to_string(day) +
+                                ", 'YYYYMMDD')");
+  }
+  std::int64_t start_of(int day) {
+    return db.number("SELECT (floor(extract(epoch FROM now()) / 86400)::bigint + " + std::to_string(day) +
+                     ") * 86400000");
+  }
+  void add_key(std::int64_t sent_ms) {
+    db.sql("INSERT INTO sluice.ledger VALUES (" + std::to_string(sent_ms) + ", gen_random_uuid())");
+  }
+  void be_role(const std::string& rights) {
+    db.sql("CREATE ROLE etl LOGIN PASSWORD 'p'; " + rights);
+    auto o = db.options();
+    o.user = "etl";
+    o.password = secret("p");
+    c = pg::connection(loop.get_executor(), o);
+    REQUIRE(tests::run(loop, c.connect()).has_value());
+  }
+  void drop_role() {
+    c.close();
+    db.sql("DROP OWNED BY etl; DROP ROLE etl");
+  }
+};
+
+record::column column_of(std::string name, column_type type, std::uint32_t length_max = 0) {
+  record::column c;
+  c.name = std::move(name);
+  c.type = type;
+  c.length_max = length_max;
+  return c;
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(fixture, "what init makes is what check wants, and init may run again") {
+  plan.columns = {column_of("a", column_type::text),
+                  column_of("b", column_type::varchar, 9),
+                  column_of("c", column_type::smallint),
+                  column_of("d", column_type::integer),
+                  column_of("e", column_type::bigint),
+                  column_of("f", column_type::real),
+                  column_of("g", column_type::double_precision),
+                  column_of("h", column_type::boolean),
+                  column_of("i", column_type::date),
+                  column_of("j", column_type::timestamptz),
+                  column_of("k", column_type::uuid),
+                  column_of("l", column_type::jsonb)};
+  init();
+  CHECK(problems() == lines{});
+  init();
+  CHECK(problems() == lines{});
+}
+
+TEST_CASE_METHOD(fixture, "names that would break out of their quotes are names") {
+  plan.schema = "my \"schema\"";
+  plan.table = "t'; DROP TABLE x; --";
+  plan.columns[0].name = "a\"b";
+  plan.columns[1].name = "select";
+  init();
+  CHECK(problems() == lines{});
+  CHECK(db.number("SELECT count(*) FROM \"my \"\"schema\"\"\".\"t'; DROP TABLE x; --\"") == 0);
+}
+
+TEST_CASE_METHOD(fixture, "an empty database lacks all three tables") {
+  CHECK(problems() ==
+        lines{"table \"target\" does not exist at " + c.options().where() + "; run sluice init-db",
+              "table sluice.ledger does not exist; run sluice init-db",
+              "table sluice.quarantine does not exist; run sluice init-db"});
+}
+
+TEST_CASE_METHOD(fixture, "each difference between table and plan is one problem") {
+  init();
+  const auto one = [&](const std::string& change) {
+    db.sql(change);
+    const auto found = problems();
+    REQUIRE(found.size() == 1);
+    return found[0];
+  };
+  SECTION("missing column") {
+    CHECK(one("ALTER TABLE target DROP COLUMN name") ==
+          "table \"target\" has no column \"name\"; ALTER TABLE \"target\" ADD COLUMN \"name\" varchar(10)");
+  }
+  SECTION("wrong type") {
+    CHECK(one("ALTER TABLE target ALTER COLUMN n TYPE bigint") ==
+          "column \"n\" of \"target\" is bigint, the plan has integer; "
+          "change the plan, or ALTER TABLE \"target\" ALTER COLUMN \"n\" TYPE integer");
+  }
+  SECTION("too short") {
+    CHECK(one("ALTER TABLE target ALTER COLUMN name TYPE varchar(9)") ==
+          "column \"name\" of \"target\" is character varying(9), too short for the plan's varchar(10); "
+          "change the plan, or ALTER TABLE \"target\" ALTER COLUMN \"name\" TYPE varchar(10)");
+  }
+  SECTION("too short for text") {
+    plan.columns[1].type = column_type::text;
+    plan.columns[1].length_max = 0;
+    CHECK(problems().size() == 1);
+  }
+  SECTION("not null, and not written") {
+    CHECK(one("ALTER TABLE target ADD COLUMN more int NOT NULL") ==
+          "column \"more\" of \"target\" must not be null, and the plan does not write it; "
+          "add it to the plan, or give it a default");
+  }
+  SECTION("generated") {
+    CHECK(one("ALTER TABLE target DROP COLUMN n; ALTER TABLE target ADD COLUMN n int GENERATED ALWAYS AS (1) "
+              "STORED") == "column \"n\" of \"target\" is generated; leave it out of the plan");
+  }
+  SECTION("json is not jsonb") {
+    plan.columns[1].type = column_type::jsonb;
+    CHECK(one("ALTER TABLE target ALTER COLUMN name TYPE json USING 'null'")
+              .starts_with("column \"name\" of \"target\" is json,"));
+  }
+}
+
+TEST_CASE_METHOD(fixture, "differences that do not matter are none") {
+  init();
+  db.sql(
+      "ALTER TABLE target ADD COLUMN a int DEFAULT 1 NOT NULL, ADD COLUMN b int GENERATED ALWAYS AS IDENTITY,"
+      "ADD COLUMN c int GENERATED ALWAYS AS (1) STORED NOT NULL, ADD COLUMN d int");
+  SECTION("longer") {
+    db.sql("ALTER TABLE target ALTER COLUMN name TYPE varchar(99)");
+  }
+  SECTION("without limit") {
+    db.sql("ALTER TABLE target ALTER COLUMN name TYPE text");
+  }
+  SECTION("domains") {
+    db.sql(
+        "CREATE DOMAIN small AS int CHECK (value < 10); CREATE DOMAIN smaller AS small CHECK (value < 5);"
+        "CREATE DOMAIN word AS varchar(20);"
+        "ALTER TABLE target ALTER COLUMN n TYPE smaller; ALTER TABLE target ALTER COLUMN name TYPE word");
+  }
+  SECTION("enum") {
+    db.sql("CREATE TYPE e AS ENUM ('x'); ALTER TABLE target ALTER COLUMN name TYPE e USING 'x'");
+  }
+  CHECK(problems() == lines{});
+}
+
+TEST_CASE_METHOD(fixture, "a role without rights is told which to grant") {
+  init();
+  be_role("SELECT 1");
+  const auto without_schema = problems();
+  db.sql("GRANT USAGE ON SCHEMA sluice TO etl");
+  const auto without_tables = problems();
+  db.sql(
+      "GRANT INSERT ON target TO etl; GRANT INSERT, SELECT ON sluice.ledger TO etl;"
+      "GRANT INSERT ON sluice.quarantine TO etl");
+  const auto granted = problems();
+  // What check asks for is enough.
+  const auto loads = pg::load_plan::make(plan, pg::load_mode::exactly_once);
+  copy::segment s({.rows_max = 10, .row_bytes = 10, .body_bytes = 10, .handle_bytes = 10});
+  REQUIRE(s.add_refused({}, {.reason = "not_json"}));
+  const auto set_aside = tests::run(loop, pg::load(c, loads, s, nullptr, true));
+  db.sql("ALTER TABLE target ENABLE ROW LEVEL SECURITY");
+  const auto row_security = problems();
+  drop_role();
+
+  CHECK(std::ranges::find(without_schema,
+                          "schema sluice may not be used; GRANT USAGE ON SCHEMA sluice TO \"etl\"") !=
+        without_schema.end());
+  CHECK(without_tables ==
+        lines{"table \"target\" may not be written; GRANT INSERT ON \"target\" TO \"etl\"",
+              "table sluice.ledger may not be written; GRANT INSERT, SELECT ON sluice.ledger TO \"etl\"",
+              "table sluice.quarantine may not be written; GRANT INSERT ON sluice.quarantine TO \"etl\""});
+  CHECK(granted == lines{});
+  CHECK(set_aside.has_value());
+  REQUIRE(row_security.size() == 1);
+  CHECK(row_security[0].starts_with("row security is on for \"target\""));
+}
+
+TEST_CASE_METHOD(fixture, "init makes partitions for the queue's retention and the days ahead") {
+  init();
+  CHECK(partitions() == 14 + 1 + 3 + 1);
+  for (const int day : {-14, 0, 3}) {
+    add_key(start_of(day));
+    add_key(start_of(day) + 86'399'999);
+    CHECK(db.number("SELECT count(*) FROM sluice." + partition(day)) == 2);
+  }
+  add_key(start_of(4));
+  add_key(start_of(-15));
+  CHECK(db.number("SELECT count(*) FROM sluice.ledger_default") == 2);
+}
+
+TEST_CASE_METHOD(fixture, "upkeep moves early keys out of the default partition") {
+  init();
+  add_key(start_of(5));
+  add_key(start_of(5) + 86'399'999);
+  add_key(start_of(6));
+  add_key(start_of(7) + 1);
+  REQUIRE(tests::run(loop, pg::maintain_ledger(c, 6, 15)).has_value());
+  CHECK(db.number("SELECT count(*) FROM sluice." + partition(5)) == 2);
+  CHECK(db.number("SELECT count(*) FROM sluice." + partition(6)) == 1);
+  CHECK(db.number("SELECT count(*) FROM sluice.ledger_default") == 1);
+  CHECK(db.number("SELECT count(*) FROM sluice.ledger") == 4);
+}
+
+TEST_CASE_METHOD(fixture, "upkeep drops what is past retention, and nothing else") {
+  init();
+  add_key(start_of(-3) - 1);
+  add_key(start_of(-3));
+  add_key(start_of(-40));  // in the default partition
+  db.sql("CREATE TABLE sluice.ledger_of_somebody (LIKE sluice.ledger INCLUDING ALL)");
+  REQUIRE(tests::run(loop, pg::maintain_ledger(c, 3, 3)).has_value());
+  CHECK(partitions() == 3 + 1 + 3 + 1);
+  CHECK(db.value("SELECT to_regclass('sluice." + partition(-3) + "') IS NOT NULL") == "t");
+  CHECK(db.value("SELECT to_regclass('sluice." + partition(-4) + "') IS NULL") == "t");
+  CHECK(db.number("SELECT count(*) FROM sluice.ledger") == 1);
+  CHECK(db.value("SELECT to_regclass('sluice.ledger_of_somebody') IS NOT NULL") == "t");
+}
+
+TEST_CASE_METHOD(fixture, "several that start at once make everything once") {
+  std::vector<std::unique_ptr<pg::connection>> others;
+  for (int i = 0; i < 6; ++i) {
+    others.push_back(std::make_unique<pg::connection>(loop.get_executor(), db.options()));
+    REQUIRE(tests::run(loop, others.back()->connect()).has_value());
+  }
+  int good = 0;
+  const auto count = [&](std::exception_ptr e, const result<>& r) {
+    INFO((r ? "" : r.error().line()));
+    CHECK((!e && r.has_value()));
+    ++good;
+  };
+  for (const auto& other : others) boost::asio::co_spawn(loop, pg::init_db(*other, plan), count);
+  loop.restart();
+  loop.run();
+  for (const auto& other : others) boost::asio::co_spawn(loop, pg::maintain_ledger(*other, 9, 9), count);
+  loop.restart();
+  loop.run();
+  CHECK(good == 12);
+  CHECK(partitions() == 9 + 1 + 9 + 1);
+}
+
+TEST_CASE_METHOD(fixture, "upkeep that would have to wait gives up, and may be tried again") {
+  init();
+  add_key(start_of(4));
+  db.sql("BEGIN; SELECT * FROM sluice.ledger_default");
+  const auto got = tests::run(loop, pg::maintain_ledger(c, 4, 15));
+  db.sql("COMMIT");
+  REQUIRE_FALSE(got.has_value());
+  CHECK(classify(got.error()) == verdict::retry);
+  CHECK(tests::run(loop, pg::maintain_ledger(c, 4, 15)).has_value());
+}
