@@ -13,6 +13,7 @@ class Case:
     name: str
     what: str
     messages: int = 200_000
+    copies: int = 1
     size: int = 200
     bad: float = 0.0
     refused: float = 0.0
@@ -23,7 +24,8 @@ class Case:
     profile: str = "default"
 
     def run(self, world, scale):
-        load = world.workload(max(int(self.messages * scale), 200), self.size, self.bad, self.refused)
+        count = max(int(self.messages * scale), 200) // self.copies * self.copies
+        load = world.workload(count, self.size, self.bad, self.refused, copies=self.copies)
         command = drain.sluice(world, mode=self.mode, threads=self.threads, profile=self.profile)
         refuse = self.refused > 0
         return drain.run(
@@ -48,5 +50,5 @@ CASES = [
     Case("duplicates_5", "5% delivered twice", messages=100_000, faults={"duplicate_rate": 0.05}),
     Case("bytes_2k", "messages of 2 KB", messages=50_000, size=2_000),
     Case("bytes_64k", "messages of 64 KB", messages=3_000, size=64_000),
-    Case("backlog", "a backlog of a million", messages=1_000_000),
+    Case("backlog", "a backlog of a million", messages=1_000_000, copies=5),
 ]

@@ -33,19 +33,21 @@ def _timed(world, load, queue, commands, timeout, end_by_itself, profile, quaran
     before = _cpu(world, queue)
     log = open(world.folder / "program.log", "w+b")
     began = time.monotonic()
-    running = []
-    for command in commands:
-        argv, env = command(queue)
-        running.append(subprocess.Popen([str(a) for a in argv], env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
+    running, ended = [], []
     try:
+        for command in commands:
+            argv, env = command(queue)
+            running.append(subprocess.Popen([str(a) for a in argv], env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
         with processes.MemorySampler([p.pid for p in running]) as memory:
             first, last, stats = _wait_until_empty(queue, running, load, began + timeout)
-    except RunFailed as failure:
-        _end(running, False)
+        ended = _end(running, end_by_itself)
+    except (RunFailed, OSError) as failure:  # OSError: the queue does not answer
         log.seek(0)
         tail = log.read()[-600:].decode(errors="replace").strip()
-        raise RunFailed(f"{failure}; it said: {tail}") from None
-    ended = _end(running, end_by_itself)
+        raise RunFailed(f"{failure}; the program said: {tail}") from None
+    finally:
+        if not ended:
+            _end(running, False)
     after = _cpu(world, queue)
     log.close()
     if end_by_itself and any(code != 0 for code, _, _ in ended):

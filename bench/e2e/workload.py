@@ -19,36 +19,37 @@ REFUSED_DEVICE = "refused"  # a constraint of the table refuses it, in the cases
 
 
 class Workload:
-    """`count` messages in `path`, a line each, every one with a user_id of its own. `bad` of them lack a field, `refused` are
-    fine as messages and refused by the table; the others become rows."""
+    """`count` messages: the lines of `path`, each `copies` times. Every line has a user_id of its own. Some lack a field, some
+    are fine as messages and refused by the table; the others become rows."""
 
-    def __init__(self, path, count, size, bad_rate, refused_rate, seed):
+    def __init__(self, path, count, size, bad_rate, refused_rate, seed, copies):
         self.path = path
         self.count = count
-        self.bad = self.refused = 0
+        self._copies = copies
+        self._aside = 0
         self._good = []
         rng = random.Random(seed)
         with open(path, "w") as out:
-            for _ in range(count):
+            for _ in range(count // copies):
                 event = _event(rng)
                 lot = rng.random()
                 if lot < bad_rate:
                     del event["user_id"]
-                    self.bad += 1
+                    self._aside += 1
                 elif lot < bad_rate + refused_rate:
                     event["device_type"] = REFUSED_DEVICE
-                    self.refused += 1
+                    self._aside += 1
                 else:
                     self._good.append(event)
                 out.write(_padded(event, size) + "\n")
 
     @property
     def rows(self):
-        return len(self._good)
+        return len(self._good) * self._copies
 
     @property
     def set_aside(self):
-        return self.bad + self.refused
+        return self._aside * self._copies
 
     def expected(self, profile, mask):
         """(rows, distinct ids, checksum). `mask(domain, values)` gives the tokens of the default profile."""
@@ -65,7 +66,7 @@ class Workload:
             locale = r"\N" if e["locale"] is None else e["locale"]
             row = "|".join((e["user_id"], e["device_type"], ip, device, locale, str(version)))
             total += int(hashlib.md5(row.encode()).hexdigest()[:15], 16)
-        return self.rows, self.rows, total
+        return self.rows, len(self._good), total * self._copies
 
 
 def check_sql(began):

@@ -47,8 +47,14 @@ class Queue:
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(10)
-        self._log.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise RunFailed("sluice-sqs did not end on SIGTERM") from None
+        finally:
+            self._log.close()
 
     def stats(self):
         with urllib.request.urlopen(f"{self.endpoint}/control/stats", timeout=10) as answer:
@@ -138,9 +144,9 @@ class World:
             raise RunFailed(f"{aside} messages in quarantine, wanted {load.set_aside}")
 
     # -- the work ------------------------------------------------------------------------------------------------------------
-    def workload(self, count, size=200, bad_rate=0.0, refused_rate=0.0, seed=1):
+    def workload(self, count, size=200, bad_rate=0.0, refused_rate=0.0, seed=1, copies=1):
         """Made once for each set of arguments."""
-        key = (count, size, bad_rate, refused_rate, seed)
+        key = (count, size, bad_rate, refused_rate, seed, copies)
         if key not in self._workloads:
             path = self.folder / f"messages.{len(self._workloads)}"
             self._workloads[key] = (workload.Workload(path, *key), {})
