@@ -38,7 +38,6 @@ result<std::shared_ptr<sqs::session>> make_session(const config& c) {
   }
   session->region = aws->region;
   session->credentials = *std::move(credentials);
-  session->now = [] { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); };
   return session;
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <chrono>
-#include <cstdint>
 #include <map>
 #include <memory>
 #include <span>
@@ -9,34 +10,12 @@
 #include <string_view>
 #include <vector>
 
-#include "aws/provider.hpp"
-#include "http/client.hpp"
+#include "core/failure.hpp"
 #include "sqs/message.hpp"
+#include "sqs/receive_options.hpp"
+#include "sqs/session.hpp"
 
 namespace sluice::sqs {
-
-/// What all connections to one queue share. Immutable but for the counters and the clock offset; one per
-/// loop.
-struct session {
-  http::endpoint endpoint;
-  std::string region;
-  std::shared_ptr<aws::credentials_provider> credentials;
-  std::shared_ptr<boost::asio::ssl::context> tls;
-  http::options http;
-  /// Signing time; tests set it. The clock offset (below) is added.
-  std::function<std::chrono::sys_seconds()> now;
-  /// Server's clock minus ours, from its Date header; used when over 4 minutes and the peer refused a
-  /// signature for it.
-  std::chrono::seconds clock_offset{0};
-  std::uint64_t requests = 0;  ///< sent, for the cost meter
-};
-
-struct receive_options {
-  int messages_max = 10;               ///< 1..10
-  std::chrono::seconds wait{20};       ///< long poll, 0..20
-  std::chrono::seconds visibility{0};  ///< 0: the queue's own default
-  bool trace_header = false;           ///< ask for AWSTraceHeader too
-};
 
 /// SQS over its JSON protocol (botocore's model, apiVersion 2012-11-05), on one keep-alive connection.
 ///

@@ -1,0 +1,216 @@
+#include "sqs/client.hpp"
+
+#include <array>
+#include <functional>
+#include <utility>
+
+#include "aws/signer.hpp"
+#include "core/verdict.hpp"
+#include "sqs/codec.hpp"
+#include "sqs/explain.hpp"
+
+namespace sluice::sqs {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::chrono::seconds answer_time = 10s;  // beside the long poll's own
+constexpr std::chrono::seconds skew_tolerated = 4min;
+constexpr std::string_view content_type = "application/x-amz-json-1.0";
+
+// What a request signed at a wrong time is refused with. SQS is known to say all three.
+bool may_be_skew(const error_code& code) {
+  return code == aws_errc::clock_skew || code == aws_errc::signature_mismatch ||
+         code == aws_errc::access_denied;
+}
+
+bool same(const aws::credentials& a, const aws::credentials& b) {
+  return a.access_key_id == b.access_key_id && a.secret_access_key == b.secret_access_key &&
+         a.session_token == b.session_token;
+}
+
+}  // namespace
+
+struct client::impl {
+  struct call {
+    std::string_view operation;  ///< with "AmazonSQS." in front
+    std::string_view queue;
+    std::chrono::seconds timeout = answer_time;
+    bool repeatable = true;
+  };
+
+  impl(asio::any_io_executor executor, std::shared_ptr<session> s)
+      : shared(std::move(s)),
+        link(std::move(executor), shared->endpoint, shared->http, shared->tls),
+        signer(shared->region, "sqs") {}
+
+  asio::awaitable<result<std::string_view>> run(call c);
+  asio::awaitable<result<http::response>> send(const call& c, const aws::credentials& keys,
+                                               std::chrono::sys_seconds at);
+  std::chrono::seconds skew_of(std::string_view date) const;
+  call_context context(const call& c) const;
+  /// Adds what was asked, and of which queue, to a failure.
+  template <class T>
+  result<T> located(const call& c, result<T> r) const {
+    if (r || r.error().code == errc::cancelled) return r;
+    return failure(r.error()).in(describe(context(c)));
+  }
+
+  std::shared_ptr<session> shared;
+  http::client link;
+  aws::signer signer;
+  sqs::decoder decoder;
+  std::string body;  ///< of the request
+};
+
+call_context client::impl::context(const call& c) const {
+  call_context about;
+  about.operation = c.operation.substr(c.operation.find('.') + 1);
+  about.queue = c.queue;
+  about.region = shared->region;
+  about.endpoint = to_string(shared->endpoint);
+  return about;
+}
+
+// The server's clock minus ours; zero if it does not say.
+std::chrono::seconds client::impl::skew_of(std::string_view date) const {
+  const auto theirs = parse_http_date(date);
+  return theirs ? *theirs - shared->now() : 0s;
+}
+
+asio::awaitable<result<http::response>> client::impl::send(const call& c, const aws::credentials& keys,
+                                                           std::chrono::sys_seconds at) {
+  const http::endpoint& to = shared->endpoint;
+  const std::array<aws::sigv4::header, 2> to_sign = {
+      {{"content-type", content_type}, {"x-amz-target", c.operation}}};
+  const auto s = signer.sign(keys, "POST", to.host_header, to.target, to_sign, body, at);
+  const std::array<http::header, 5> headers = {{{"Content-Type", content_type},
+                                                {"X-Amz-Target", c.operation},
+                                                {"X-Amz-Date", s.date},
+                                                {"Authorization", s.authorization},
+                                                {"X-Amz-Security-Token", s.session_token}}};
+  const std::span all(headers.data(), s.session_token.empty() ? 4 : 5);
+  const http::request r{
+      .method = "POST", .target = to.target, .headers = all, .body = body, .repeatable = c.repeatable};
+  ++shared->requests;
+  co_return co_await link.send(r, c.timeout);
+}
+
+// Sends `body`. Stale credentials and a skewed clock are mended once each; the answer of a success is
+// returned.
+asio::awaitable<result<std::string_view>> client::impl::run(call c) {
+  auto keys = co_await shared->credentials->get(false);
+  if (!keys) co_return keys.error();
+  bool refreshed = false;
+  bool clock_mended = false;
+  for (;;) {
+    auto answer = co_await send(c, **keys, shared->now() + shared->clock_offset);
+    if (!answer) co_return located(c, std::move(answer)).error();
+    if (answer->status / 100 == 2) co_return answer->body;
+
+    const refusal r = decoder.refused(answer->status, answer->body, answer->error_type, answer->query_error);
+    const auto skew = skew_of(answer->date);
+    const auto remaining = skew - shared->clock_offset;
+    if (!clock_mended && may_be_skew(r.code) && std::chrono::abs(remaining) > skew_tolerated) {
+      clock_mended = true;
+      shared->clock_offset = skew;
+      continue;
+    }
+    if (!refreshed && classify(r.code) == verdict::auth) {
+      refreshed = true;
+      auto fresh = co_await shared->credentials->get(true);
+      if (!fresh) co_return fresh.error();
+      const bool changed = !same(**keys, **fresh);
+      keys = std::move(fresh);
+      if (changed) continue;
+    }
+    auto about = context(c);
+    about.credentials = (*keys)->source;
+    about.clock_skew = skew;
+    co_return explain(r, about);
+  }
+}
+
+client::client(asio::any_io_executor executor, std::shared_ptr<session> s)
+    : impl_(std::make_unique<impl>(std::move(executor), std::move(s))) {}
+client::client(client&&) noexcept = default;
+client& client::operator=(client&&) noexcept = default;
+client::~client() = default;
+
+asio::awaitable<result<std::string>> client::queue_url(std::string_view name) {
+  encode_get_queue_url(impl_->body, name);
+  const impl::call c{"AmazonSQS.GetQueueUrl", name};
+  auto answer = co_await impl_->run(c);
+  if (!answer) co_return answer.error();
+  co_return impl_->located(c, impl_->decoder.queue_url(*answer));
+}
+
+asio::awaitable<result<std::string>> client::create_queue(
+    std::string_view name, const std::map<std::string, std::string>& attributes) {
+  encode_create_queue(impl_->body, name, attributes);
+  const impl::call c{"AmazonSQS.CreateQueue", name};
+  auto answer = co_await impl_->run(c);
+  if (!answer) co_return answer.error();
+  co_return impl_->located(c, impl_->decoder.queue_url(*answer));
+}
+
+asio::awaitable<result<std::map<std::string, std::string>>> client::attributes(std::string_view queue_url) {
+  encode_get_attributes(impl_->body, queue_url);
+  const impl::call c{"AmazonSQS.GetQueueAttributes", queue_url};
+  auto answer = co_await impl_->run(c);
+  if (!answer) co_return answer.error();
+  co_return impl_->located(c, impl_->decoder.attributes(*answer));
+}
+
+asio::awaitable<result<>> client::purge(std::string_view queue_url) {
+  encode_purge(impl_->body, queue_url);
+  auto answer = co_await impl_->run({"AmazonSQS.PurgeQueue", queue_url});
+  if (!answer) co_return answer.error();
+  co_return result<>();
+}
+
+asio::awaitable<result<std::span<const message>>> client::receive(std::string_view queue_url,
+                                                                  receive_options o) {
+  encode_receive(impl_->body, queue_url, o);
+  const impl::call c{"AmazonSQS.ReceiveMessage", queue_url, o.wait + answer_time};
+  auto answer = co_await impl_->run(c);
+  if (!answer) co_return answer.error();
+  co_return impl_->located(c, impl_->decoder.messages(*answer));
+}
+
+asio::awaitable<result<std::vector<batch_failure>>> client::delete_batch(
+    std::string_view queue_url, std::span<const std::string_view> receipt_handles) {
+  encode_delete_batch(impl_->body, queue_url, receipt_handles);
+  const impl::call c{"AmazonSQS.DeleteMessageBatch", queue_url};
+  auto answer = co_await impl_->run(c);
+  if (!answer) co_return answer.error();
+  co_return impl_->located(c, impl_->decoder.failures(*answer, receipt_handles.size()));
+}
+
+asio::awaitable<result<std::vector<batch_failure>>> client::change_visibility_batch(
+    std::string_view queue_url, std::span<const std::string_view> receipt_handles,
+    std::chrono::seconds visibility) {
+  encode_change_visibility_batch(impl_->body, queue_url, receipt_handles, visibility);
+  const impl::call c{"AmazonSQS.ChangeMessageVisibilityBatch", queue_url};
+  auto answer = co_await impl_->run(c);
+  if (!answer) co_return answer.error();
+  co_return impl_->located(c, impl_->decoder.failures(*answer, receipt_handles.size()));
+}
+
+asio::awaitable<result<std::vector<batch_failure>>> client::send_batch(std::string_view queue_url,
+                                                                       std::span<const outgoing> messages) {
+  encode_send_batch(impl_->body, queue_url, messages);
+  // Sent twice it would be in a standard queue twice: whether to repeat is the caller's choice.
+  const impl::call c{.operation = "AmazonSQS.SendMessageBatch", .queue = queue_url, .repeatable = false};
+  auto answer = co_await impl_->run(c);
+  if (!answer) co_return answer.error();
+  co_return impl_->located(c, impl_->decoder.failures(*answer, messages.size()));
+}
+
+void client::close() noexcept {
+  impl_->link.close();
+}
+
+}  // namespace sluice::sqs

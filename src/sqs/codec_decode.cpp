@@ -1,0 +1,258 @@
+#include <algorithm>
+#include <bitset>
+#include <cassert>
+#include <charconv>
+
+#include "sqs/codec.hpp"
+
+namespace sluice::sqs {
+namespace {
+
+namespace dom = simdjson::dom;
+
+constexpr std::size_t batch_entries_max = 10;
+constexpr std::size_t parser_kept_bytes_max = 1024 * 1024;  // what a parser needs for more is given back
+
+failure bad_answer(std::string what) {
+  return {errc::bad_answer, std::move(what), "is it an SQS endpoint?"};
+}
+
+// False for a member that is not a string. Absent and null members leave `out` as it is.
+bool read_text(dom::element e, std::string_view& out) {
+  return e.is_null() || e.get(out) == simdjson::SUCCESS;
+}
+
+template <class Number>
+bool read_number(dom::element e, Number& out) {
+  std::string_view text;
+  if (!read_text(e, text) || text.empty()) return false;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), out);
+  return read.ec == std::errc() && read.ptr == text.data() + text.size();
+}
+
+// The list, empty if it is absent or null; false if it is something else.
+bool read_list(dom::object o, std::string_view name, dom::array& out, bool& present) {
+  dom::element e;
+  present = o[name].get(e) == simdjson::SUCCESS && !e.is_null();
+  return !present || e.get(out) == simdjson::SUCCESS;
+}
+
+bool read_system_attributes(dom::element e, message& m) {
+  if (e.is_null()) return true;
+  dom::object attributes;
+  if (e.get(attributes) != simdjson::SUCCESS) return false;
+  for (const auto& [name, value] : attributes) {
+    bool good = true;
+    if (name == "SentTimestamp") {
+      good = read_number(value, m.sent_ms);
+    } else if (name == "ApproximateReceiveCount") {
+      good = read_number(value, m.receive_count);
+    } else if (name == "MessageGroupId") {
+      good = read_text(value, m.group_id);
+    } else if (name == "AWSTraceHeader") {
+      good = read_text(value, m.trace_header);
+    }
+    if (!good) return false;
+  }
+  return true;
+}
+
+// AWS names are of these letters; anything else would be somebody's text.
+bool is_safe_name(std::string_view name) {
+  return name.size() <= 80 && std::ranges::all_of(name, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                  c == '_' || c == '-';
+         });
+}
+
+// "com.amazonaws.sqs#QueueDoesNotExist:http://..." is QueueDoesNotExist, "AWS.X;Sender" is AWS.X.
+std::string bare_name(std::string_view name) {
+  name = name.substr(0, name.find_first_of(":;"));
+  if (const auto hash = name.rfind('#'); hash != name.npos) name.remove_prefix(hash + 1);
+  return is_safe_name(name) ? std::string(name) : std::string();
+}
+
+std::string_view text_of(dom::object o, std::string_view name) {
+  std::string_view text;
+  return o[name].get(text) == simdjson::SUCCESS ? text : std::string_view();
+}
+
+}  // namespace
+
+result<dom::object> decoder::parse(std::string_view body) {
+  if (parser_.capacity() > parser_kept_bytes_max && body.size() <= parser_kept_bytes_max)
+    parser_ = simdjson::dom::parser();
+  dom::element root;
+  dom::object object;
+  const auto error = parser_.parse(body.data(), body.size(), false).get(root);
+  if (error != simdjson::SUCCESS) {
+    return bad_answer(std::string("the answer is not JSON: ") + simdjson::error_message(error));
+  }
+  if (root.get(object) != simdjson::SUCCESS) return bad_answer("the answer is not a JSON object");
+  return object;
+}
+
+result<message> decoder::read_message(dom::element e) {
+  message m;
+  std::string_view digest;
+  dom::object members;
+  bool good = e.get(members) == simdjson::SUCCESS;
+  bool has_body = false;
+  if (good) {
+    for (const auto& [name, value] : members) {
+      if (name == "Body") {
+        good = value.get(m.body) == simdjson::SUCCESS;
+        has_body = good;
+      } else if (name == "MessageId") {
+        good = read_text(value, m.message_id);
+      } else if (name == "ReceiptHandle") {
+        good = read_text(value, m.receipt_handle);
+      } else if (name == "MD5OfBody") {
+        good = read_text(value, digest);
+      } else if (name == "Attributes") {
+        good = read_system_attributes(value, m);
+      }
+      if (!good) break;
+    }
+  }
+  if (!good || !has_body || m.message_id.empty() || m.receipt_handle.empty()) {
+    return bad_answer("a message without a proper id, receipt handle, body or attribute");
+  }
+  if (!digest.empty()) {
+    const auto own = md5_(m.body);
+    m.body_digest_ok = !own || std::string_view(own->data(), own->size()) == digest;
+  }
+  return m;
+}
+
+result<std::span<const message>> decoder::messages(std::string_view body) {
+  messages_.clear();
+  if (body.empty()) return std::span<const message>();
+  const auto answer = parse(body);
+  if (!answer) return answer.error();
+  dom::array list;
+  bool present = false;
+  if (!read_list(*answer, "Messages", list, present)) return bad_answer("Messages is not a list");
+  if (!present) return std::span<const message>();
+  for (const dom::element e : list) {
+    auto m = read_message(e);
+    if (!m) return m.error();
+    messages_.push_back(*m);
+  }
+  return std::span<const message>(messages_);
+}
+
+result<std::vector<batch_failure>> decoder::failures(std::string_view body, std::size_t entries) {
+  assert(entries <= batch_entries_max);
+  std::bitset<batch_entries_max> told;
+  std::vector<batch_failure> failed;
+  // Calls `take(entry, index)` for each entry of the list whose id is one of ours, and not told before.
+  const auto walk = [&](dom::object answer, std::string_view name, auto take) {
+    dom::array list;
+    bool present = false;
+    if (!read_list(answer, name, list, present)) return false;
+    if (!present) return true;
+    for (const dom::element e : list) {
+      dom::object entry;
+      if (e.get(entry) != simdjson::SUCCESS) return false;
+      const std::string_view id = text_of(entry, "Id");
+      std::size_t index = entries;
+      std::from_chars(id.data(), id.data() + id.size(), index);
+      if (index >= entries || told[index]) continue;
+      told.set(index);
+      take(entry, index);
+    }
+    return true;
+  };
+  if (!body.empty()) {
+    const auto answer = parse(body);
+    if (!answer) return answer.error();
+    const auto add = [&](dom::object entry, std::size_t index) {
+      bool sender = false;
+      if (entry["SenderFault"].get(sender) != simdjson::SUCCESS) sender = false;
+      failed.push_back({index, sender, bare_name(text_of(entry, "Code"))});
+    };
+    // Failed first: an entry in both lists counts as not done.
+    if (!walk(*answer, "Failed", add) || !walk(*answer, "Successful", [](dom::object, std::size_t) {})) {
+      return bad_answer("Failed or Successful is not a list of objects");
+    }
+  }
+  for (std::size_t i = 0; i < entries; ++i) {
+    if (!told[i]) failed.push_back({i, false, "Missing"});
+  }
+  return failed;
+}
+
+result<std::string> decoder::queue_url(std::string_view body) {
+  const auto answer = parse(body);
+  if (!answer) return answer.error();
+  const std::string_view url = text_of(*answer, "QueueUrl");
+  if (url.empty()) return bad_answer("the answer has no QueueUrl");
+  return std::string(url);
+}
+
+result<std::map<std::string, std::string>> decoder::attributes(std::string_view body) {
+  std::map<std::string, std::string> read;
+  if (body.empty()) return read;
+  const auto answer = parse(body);
+  if (!answer) return answer.error();
+  dom::element e;
+  if ((*answer)["Attributes"].get(e) != simdjson::SUCCESS || e.is_null()) return read;
+  dom::object attributes;
+  if (e.get(attributes) != simdjson::SUCCESS) return bad_answer("Attributes is not an object");
+  for (const auto& [name, value] : attributes) {
+    std::string_view text;
+    if (value.get(text) != simdjson::SUCCESS) return bad_answer("an attribute is not a string");
+    read.emplace(name, text);
+  }
+  return read;
+}
+
+refusal decoder::refused(unsigned status, std::string_view body, std::string_view error_type,
+                         std::string_view query_error) {
+  refusal r;
+  std::string_view type, code;
+  if (const auto answer = parse(body)) {
+    type = text_of(*answer, "__type");
+    code = text_of(*answer, "code");
+    std::string_view text = text_of(*answer, "message");
+    if (text.empty()) text = text_of(*answer, "Message");
+    r.text = text;
+  }
+  for (const std::string_view name : {type, error_type, code, query_error}) {
+    if (r.name.empty()) r.name = bare_name(name);
+    const aws_errc known = aws_error_from_name(name);
+    if (known != aws_errc::unknown) {
+      r.code = known;
+      r.name = bare_name(name);
+      return r;
+    }
+  }
+  // A name that nobody knows says less than a status of 500.
+  r.code = r.name.empty() || status >= 500 ? http_status(status) : make_error_code(aws_errc::unknown);
+  return r;
+}
+
+std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
+  constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  if (text.size() != 29 || !text.ends_with(" GMT")) return std::nullopt;
+  bool good = true;
+  const auto number = [&](std::size_t at, std::size_t size) {
+    int value = 0;
+    const char* const end = text.data() + at + size;
+    good = good && std::from_chars(text.data() + at, end, value).ptr == end && value >= 0;
+    return value;
+  };
+  const std::size_t month = months.find(text.substr(8, 3));
+  const std::chrono::year_month_day date(std::chrono::year(number(12, 4)),
+                                         std::chrono::month(static_cast<unsigned>(month / 3 + 1)),
+                                         std::chrono::day(static_cast<unsigned>(number(5, 2))));
+  const auto time = std::chrono::hours(number(17, 2)) + std::chrono::minutes(number(20, 2)) +
+                    std::chrono::seconds(number(23, 2));
+  if (!good || month == months.npos || month % 3 != 0 || !date.ok() || time >= std::chrono::hours(25)) {
+    return std::nullopt;
+  }
+  return std::chrono::sys_days(date) + time;
+}
+
+}  // namespace sluice::sqs

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <chrono>
+
+namespace sluice::sqs {
+
+struct receive_options {
+  int messages_max = 10;               ///< 1..10
+  std::chrono::seconds wait{20};       ///< long poll, 0..20
+  std::chrono::seconds visibility{0};  ///< 0: the queue's own default
+  bool trace_header = false;           ///< ask for AWSTraceHeader too
+};
+
+}  // namespace sluice::sqs
