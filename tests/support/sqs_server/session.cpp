@@ -29,6 +29,7 @@ session::session(asio::ip::tcp::socket socket, server& owner)
       active_(owner.now()) {
   error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);  // watch_peer looks when the next request may have been read already
   const auto peer = socket_.remote_endpoint(ignored);
   local_ = !ignored && peer.address().is_loopback();
 }
