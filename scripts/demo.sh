@@ -35,7 +35,7 @@ for name in $(env | sed -n 's/^\(\(SLUICE_\|AWS_\|PG\)[A-Z_]*\)=.*/\1/p'); do un
 export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
 export AWS_REGION=eu-central-1 AWS_ACCESS_KEY_ID=demo
 AWS_SECRET_ACCESS_KEY=$(od -An -N 24 -t x1 /dev/urandom | tr -d ' \n')
-export AWS_SECRET_ACCESS_KEY SLUICE_QUEUE=login-events
+export AWS_SECRET_ACCESS_KEY SLUICE_QUEUE=login-events SLUICE_LOG_LEVEL=warning
 
 heading "Start"
 work=$(mktemp -d /tmp/sluice-demo.XXXXXX)
@@ -66,14 +66,20 @@ export SLUICE_KEYS
 say "keys, table" "a new key ring; user_logins, ledger and quarantine"
 
 heading "Send"
-"$bin/sluice" send "$samples" --create
+say "first one" "$(head -n 1 "$samples")"
+say "all" "$("$bin/sluice" send "$samples" --create 2>&1)"
 
 heading "Drain"
 "$bin/sluice" drain
 
 heading "Set aside, and why"
-sql -c 'select reason, column_name, sqlstate, octet_length(body) as sealed_bytes, message_id from sluice.quarantine'
+sql -P footer=off -c "select reason, column_name as \"column\", octet_length(body) || ' bytes, sealed' as body, message_id
+  from sluice.quarantine order by reason, message_id"
 
-heading "Loaded, masked"
-sql -P columns=100 -P format=wrapped -c "select user_id, device_type, masked_ip, masked_device_id, locale, app_version
-  from user_logins order by user_id limit $rows_shown"
+heading "Loaded and masked: the first $rows_shown, tokens cut to fit"
+ids=$(head -n "$rows_shown" "$samples" | sed 's/.*"user_id": "\([^"]*\)".*/\1/' | paste -s -d ,)
+sql -P footer=off -v ids="{$ids}" <<'SQL'
+select left(user_id, 8) || '...' as user_id, device_type, left(masked_ip, 16) || '...' as masked_ip,
+    left(masked_device_id, 16) || '...' as masked_device_id, locale, app_version
+  from user_logins join unnest(:'ids'::text[]) with ordinality as shown(id, place) on user_id = id order by place
+SQL
