@@ -24,8 +24,8 @@ struct service_error {
   std::string_view query_code;  ///< for the header `x-amzn-query-error`, and the code of a batch entry
   unsigned status = 0;
   std::string message;
-  bool modelled = true;       ///< its `__type` is com.amazonaws.sqs#..., else com.amazon.coral.service#...
-  bool sender = true;  ///< the caller is at fault
+  bool modelled = true;  ///< its `__type` is com.amazonaws.sqs#..., else com.amazon.coral.service#...
+  bool sender = true;    ///< the caller is at fault
 };
 
 template <class T = void>

@@ -237,7 +237,7 @@ outcome<> verifier::check_signature(const claim& c, const sigv4::request& r, key
     key.day = c.day;
   }
   const auto canonical =
-      sigv4::canonical_request({r.method, r.target, headers, r.body}, hash, {options_.normalize_path});
+      sigv4::canonical_request({r.method, r.target, headers, r.body}, hash, {options_.normalize_path, true});
   const std::string expected =
       sigv4::signature(key.signing_key, sigv4::string_to_sign(c.date, scope, canonical.text));
   // A list that is not sorted, or names a header that is not there, gives another canonical request.
