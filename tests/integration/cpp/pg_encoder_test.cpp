@@ -109,11 +109,11 @@ const std::vector<kind> kinds{
     },
     [](auto& random) -> value {
       const auto [text, f] = any_float<float, std::uint32_t>(random);
-      return {in(text, "float4"), [f = f](auto& w) { w.float4(f); }};
+      return {in(text, "float4"), [bits = f](auto& w) { w.float4(bits); }};
     },
     [](auto& random) -> value {
       const auto [text, f] = any_float<double, std::uint64_t>(random);
-      return {in(text, "float8"), [f = f](auto& w) { w.float8(f); }};
+      return {in(text, "float8"), [bits = f](auto& w) { w.float8(bits); }};
     },
     [](auto& random) -> value {
       const std::string text = any_text(random);
