@@ -63,6 +63,14 @@ class CodeRules(unittest.TestCase):
         self.assertEqual(1, len(found(code_rules.forbidden_code, src__app__a_dot_cpp=spawn)))
         self.assertEqual([], found(code_rules.forbidden_code, tests__a_dot_cpp=spawn))
 
+    def test_a_conditional_co_await_is_found_also_over_lines(self):
+        for text in ["auto r = a\n  ? co_await f()\n  : co_await g();", "x = a ? nullptr : co_await g();"]:
+            with self.subTest(text):
+                self.assertEqual(1, len(found(code_rules.forbidden_code, src__app__a_dot_cpp=text)))
+        for text in ["x = co_await f() ? 1 : 2;", "x = a ? 1 : 2; for (auto y : co_await f()) {}"]:
+            with self.subTest(text):
+                self.assertEqual([], found(code_rules.forbidden_code, src__app__a_dot_cpp=text))
+
     def test_a_unit_test_that_sleeps_is_found(self):
         text = "std::this_thread::sleep_for(1s);"
         self.assertEqual(1, len(found(code_rules.forbidden_code, tests__unit__a_dot_cpp=text)))

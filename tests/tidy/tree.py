@@ -47,14 +47,12 @@ class Tree:
         return sorted(p for p in self.texts if any(fnmatch(p, pattern) for pattern in patterns))
 
     def search(self, pattern, *patterns, code_only=False):
-        """(path, line number, match) for each place where the regular expression is found."""
-        expression = re.compile(pattern)
+        """(path, line number, match) for each place where the regular expression is found, also over lines."""
+        expression = re.compile(pattern, re.M)
         for path in self.files(*patterns):
-            for number, line in enumerate(self.texts[path].splitlines(), 1):
-                if code_only:
-                    line = re.sub(r"//.*", "", line)
-                for match in expression.finditer(line):
-                    yield path, number, match
+            text = re.sub(r"//.*", "", self.texts[path]) if code_only else self.texts[path]
+            for match in expression.finditer(text):
+                yield path, text.count("\n", 0, match.start()) + 1, match
 
     def exists(self, path):
         return path in self.names or path in self.folders
