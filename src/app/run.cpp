@@ -125,7 +125,8 @@ result<std::unique_ptr<pipeline::lane>> service::make_lane(boost::asio::io_conte
   ports.open_sink = [this, executor]() -> std::unique_ptr<pipeline::sink> {
     std::optional<mask::sealer> seal;
     if (keys_) seal.emplace(mask::sealer::make(keys_).value());
-    return std::make_unique<pipeline::pg_sink>(executor, config_.database, load_plan_, std::move(seal));
+    return std::make_unique<pipeline::pg_sink>(executor, config_.database, load_plan_, std::move(seal),
+                                               counters_);
   };
   pipeline::options options = config_.pipeline;
   options.visibility = queue_.visibility;
@@ -201,9 +202,10 @@ void service::show(progress& bar) {
 awaitable<void> service::control() {
   const pipeline::backlog depth = pipeline::read_backlog(queue_.attributes);
   const bool bar_wanted = until_empty_ && config_.log_level >= observe::level::info;
+  const clock::duration pause = bar_wanted ? clock::duration(100ms) : clock::duration(1min);
   progress bar("draining", depth.visible + depth.in_flight, isatty(STDERR_FILENO) != 0);
   while (alive_ > 0) {
-    co_await changed_.wait(bar_wanted ? clock::duration(100ms) : clock::duration(1min));
+    co_await changed_.wait(pause);
     if (bar_wanted) show(bar);
   }
   bar.finish();

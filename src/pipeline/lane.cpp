@@ -1,5 +1,6 @@
 #include "pipeline/lane.hpp"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <exception>
 #include <utility>
@@ -107,8 +108,8 @@ awaitable<void> lane::until_gone(const std::size_t& alive) {
       tickets_.clear();
       for (queue* q : settling_) q->close();
     }
-    co_await gone_.wait(
-        std::max<clock::duration>(10ms, std::min<clock::duration>(options_.poll_grace, 100ms)));
+    const clock::duration rest = std::clamp<clock::duration>(options_.poll_grace, 10ms, 100ms);
+    co_await gone_.wait(rest);
   }
 }
 

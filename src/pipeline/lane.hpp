@@ -68,6 +68,8 @@ class lane {
   awaitable<batch*> next_batch();
   awaitable<result<pg::load_report>> load(sink& to, batch& b);
   awaitable<void> wait_for_sink(sink& to);
+  void sink_lost();
+  void sink_found();
   void loaded(const batch& b, const pg::load_report& report, clock::duration took);
   // settler.cpp
   enum class call { remove, extend, give_back };
@@ -116,7 +118,6 @@ class lane {
   bool sinks_closed_ = false;   ///< at stop, late: load no more, give back
   bool queues_closed_ = false;  ///< at stop, too late: not even that
   std::size_t impaired_ = 0;    ///< loaders whose database does not answer: receive nothing meanwhile
-  std::size_t polls_in_flight_ = 0;
   steady_time empty_since_{};
   std::optional<steady_time> stop_at_;  ///< when `stop` was called
   std::optional<failure> failure_;

@@ -12,7 +12,10 @@ awaitable<void> lane::load_batches(std::size_t) {
   loading_.push_back(connection.get());
   while (batch* b = co_await next_batch()) {
     const auto started = clock::now();
+    counters_.batch_age.add(started - b->opened);
+    counters_.loading.add();
     auto report = co_await load(*connection, *b);
+    counters_.loading.sub();
     b->at = batch::stage::settling;
     if (report) {
       loaded(*b, *report, clock::now() - started);
@@ -38,7 +41,8 @@ awaitable<batch*> lane::next_batch() {
     if (received_all_) co_return nullptr;
     const auto longest =
         pool_.filling() ? pool_.ripe_at(options_.age_max) - clock::now() : clock::duration(1min);
-    co_await work_.wait(std::max<clock::duration>(longest, 0ms));
+    const clock::duration rest = std::max<clock::duration>(longest, 0ms);
+    co_await work_.wait(rest);
   }
 }
 
@@ -56,17 +60,18 @@ awaitable<result<pg::load_report>> lane::load(sink& to, batch& b) {
         !report && (v == verdict::retry || v == verdict::reconnect || v == verdict::throttle) && !stopping();
     const auto delay = again ? wait.next(clock::now()) : std::nullopt;
     if (!delay) {
-      if (impaired && --impaired_ == 0) may_poll_.notify();
+      if (impaired) sink_found();
       co_return report;
     }
     outcome_unknown = true;
     counters_.load_failures.add();
     log_.warning("load_failed", {{"why", report.error().what},
+                                 {"fix", report.error().fix},
                                  {"code", report.error().code.message()},
                                  {"verdict", to_string(v)},
                                  {"messages", b.rows.size()},
                                  {"retry_in_ms", delay->count()}});
-    if (!std::exchange(impaired, true)) ++impaired_;
+    if (!std::exchange(impaired, true)) sink_lost();
     co_await pause(*delay);
   }
 }
@@ -74,7 +79,7 @@ awaitable<result<pg::load_report>> lane::load(sink& to, batch& b) {
 // The database has been away for `hold_max`: hold nothing, receive nothing, until it answers.
 awaitable<void> lane::wait_for_sink(sink& to) {
   log_.error("database_away", {{"held_ms", options_.hold_max.count()}});
-  ++impaired_;
+  sink_lost();
   backoff wait({.tries_max = 0}, ++seeds_);
   while (!stopping()) {
     pool_.seal();
@@ -92,8 +97,19 @@ awaitable<void> lane::wait_for_sink(sink& to) {
       fail(answer.error());
       break;
     }
-    co_await pause(wait.next(clock::now()).value_or(5s));
+    const auto delay = wait.next(clock::now());
+    co_await pause(delay.value_or(5s));
   }
+  sink_found();
+}
+
+void lane::sink_lost() {
+  ++impaired_;
+  counters_.databases_away.add();
+}
+
+void lane::sink_found() {
+  counters_.databases_away.sub();
   if (--impaired_ == 0) may_poll_.notify();
 }
 
@@ -103,11 +119,19 @@ void lane::loaded(const batch& b, const pg::load_report& report, clock::duration
   counters_.duplicates.add(report.duplicates);
   counters_.set_aside.add(report.set_aside);
   if (report.claimed) counters_.claims.add();
+  counters_.load_time.add(took);
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  for (const copy::slot& s : b.rows.slots()) {
+    counters_.send_to_commit.add(now - std::chrono::milliseconds(s.sent_ms));
+  }
   if (report.set_aside > 0) {
     for (const copy::slot& s : b.rows.slots()) {
       if (s.refusal_index < 0) continue;
       const copy::refusal& why = b.rows.refusal_of(s);
-      ++set_aside_[why.column.empty() ? std::string(why.reason) : std::string(why.reason) + ' ' + why.column];
+      std::string reason(why.reason);
+      if (!why.column.empty()) reason += ' ' + why.column;
+      counters_.set_aside_by_reason.add(reason);
+      ++set_aside_[std::move(reason)];
     }
     log_.info("messages_set_aside", {{"messages", report.set_aside}});
   }

@@ -5,19 +5,39 @@
 namespace sluice::pipeline {
 
 pg_sink::pg_sink(boost::asio::any_io_executor executor, pg::connect_options o, const pg::load_plan& plan,
-                 std::optional<mask::sealer> seal)
-    : connection_(std::move(executor), std::move(o)), plan_(plan), seal_(std::move(seal)) {}
+                 std::optional<mask::sealer> seal, observe::counters& counters)
+    : connection_(std::move(executor), std::move(o)),
+      plan_(plan),
+      seal_(std::move(seal)),
+      counters_(counters) {}
+
+pg_sink::~pg_sink() {
+  count_connection(false);
+}
+
+void pg_sink::count_connection(bool open) noexcept {
+  if (open == counted_) return;
+  counted_ = open;
+  counters_.database_connections.add(open ? 1 : -1);
+}
+
+awaitable<result<>> pg_sink::connect() {
+  result<> connected;
+  if (!connection_.connected()) connected = co_await connection_.connect();
+  count_connection(connection_.connected());
+  co_return connected;
+}
 
 awaitable<result<pg::load_report>> pg_sink::load(copy::segment& s, bool outcome_unknown) {
-  if (!connection_.connected()) {
-    auto connected = co_await connection_.connect();
-    if (!connected) co_return connected.error();
-  }
-  co_return co_await pg::load(connection_, plan_, s, seal_ ? &*seal_ : nullptr, outcome_unknown);
+  if (auto connected = co_await connect(); !connected) co_return connected.error();
+  mask::sealer* const seal = seal_ ? &*seal_ : nullptr;
+  auto report = co_await pg::load(connection_, plan_, s, seal, outcome_unknown);
+  count_connection(connection_.connected());
+  co_return report;
 }
 
 awaitable<result<>> pg_sink::probe() {
-  if (!connection_.connected()) co_return co_await connection_.connect();
+  if (auto connected = co_await connect(); !connected) co_return connected.error();
   auto answer = co_await connection_.query("SELECT 1");
   if (!answer) co_return answer.error().why;
   co_return result<>();

@@ -4,26 +4,34 @@
 #include <optional>
 
 #include "mask/sealer.hpp"
+#include "observe/counters.hpp"
 #include "pg/connection.hpp"
 #include "pg/loader.hpp"
 #include "pipeline/ports.hpp"
 
 namespace sluice::pipeline {
 
-/// PostgreSQL over one connection. `plan` outlives it; `seal` empty: quarantined bodies are not kept.
+/// PostgreSQL over one connection. `plan` and `counters` outlive it; `seal` empty: quarantined bodies are not
+/// kept.
 class pg_sink final : public sink {
  public:
   pg_sink(boost::asio::any_io_executor executor, pg::connect_options o, const pg::load_plan& plan,
-          std::optional<mask::sealer> seal);
+          std::optional<mask::sealer> seal, observe::counters& counters);
+  ~pg_sink() override;
 
   awaitable<result<pg::load_report>> load(copy::segment& s, bool outcome_unknown) override;
   awaitable<result<>> probe() override;
   void close() noexcept override { connection_.close(); }
 
  private:
+  awaitable<result<>> connect();
+  void count_connection(bool open) noexcept;
+
   pg::connection connection_;
   const pg::load_plan& plan_;
   std::optional<mask::sealer> seal_;
+  observe::counters& counters_;
+  bool counted_ = false;  ///< among the open connections
 };
 
 }  // namespace sluice::pipeline

@@ -31,9 +31,9 @@ awaitable<void> lane::poll(std::size_t index) {
       continue;
     }
     const auto asked = clock::now();
-    ++polls_in_flight_;
+    counters_.receiving.add();
     auto reply = co_await connection->receive(long_poll);
-    --polls_in_flight_;
+    counters_.receiving.sub();
     if (!reply) {
       if (!co_await receive_failed(reply.error(), wait)) break;
       continue;
@@ -49,6 +49,7 @@ awaitable<void> lane::poll(std::size_t index) {
       if (options_.until_empty && index == 0) co_await check_empty(*connection);
     } else {
       empty_since_ = {};
+      counters_.receive_time.add(clock::now() - asked);
       co_await place(*connection, *reply, asked);
     }
   }
@@ -65,7 +66,8 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
     } else if (stopping() || clock::now() >= give_up) {
       break;
     } else {
-      co_await may_poll_.wait(std::min<clock::duration>(give_up - clock::now(), 1s));
+      const clock::duration rest = std::min<clock::duration>(give_up - clock::now(), 1s);
+      co_await may_poll_.wait(rest);
     }
   }
   if (messages.empty()) co_return;
@@ -102,6 +104,8 @@ bool lane::try_place(const sqs::message& m, steady_time asked) {
     if (b == nullptr) return false;
     const bool first = b->rows.empty();
     if (encode(*b, m, entry)) {
+      counters_.held.add();
+      if (first) counters_.segments_used.add();
       if (b->rows.full()) pool_.seal();
       if (first || b->at == batch::stage::sealed) work_.notify();
       return true;
@@ -151,7 +155,9 @@ awaitable<bool> lane::receive_failed(const failure& f, backoff& wait) {
   }
   log_.warning("receive_failed",
                {{"why", f.what}, {"fix", f.fix}, {"verdict", to_string(v)}, {"retry_in_ms", delay->count()}});
+  counters_.queues_away.add();
   co_await pause(*delay);
+  counters_.queues_away.sub();
   co_return true;
 }
 

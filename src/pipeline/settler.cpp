@@ -48,13 +48,20 @@ awaitable<void> lane::serve(queue& q, const ticket& t) {
   std::ranges::transform(slots, handles.begin(),
                          [&](const copy::slot& s) { return t.of->rows.receipt_handle(s); });
 
+  const std::chrono::seconds visibility = t.what == call::extend ? options_.visibility : 0s;
   backoff wait({.tries_max = 5}, ++seeds_);
   while (count > 0) {
     const auto asked = clock::now();
+    counters_.settling.add();
     const auto list = std::span<const std::string_view>(handles).first(count);
-    auto failed = t.what == call::remove
-                      ? co_await q.remove(list)
-                      : co_await q.hide(list, t.what == call::extend ? options_.visibility : 0s);
+    // An if, not a conditional expression: g++ 12 evaluates both sides of one that holds a co_await.
+    result<std::vector<sqs::batch_failure>> failed;
+    if (t.what == call::remove) {
+      failed = co_await q.remove(list);
+    } else {
+      failed = co_await q.hide(list, visibility);
+    }
+    counters_.settling.sub();
     if (!failed) {
       const verdict v = classify(failed.error());
       if (v == verdict::cancelled) co_return;
@@ -66,7 +73,10 @@ awaitable<void> lane::serve(queue& q, const ticket& t) {
       log_.warning("settle_failed", {{"why", failed.error().what}, {"verdict", to_string(v)}});
     } else {
       const std::size_t done = count - failed->size();
-      if (t.what == call::remove) counters_.deleted.add(done);
+      if (t.what == call::remove) {
+        counters_.deleted.add(done);
+        counters_.delete_time.add(clock::now() - asked);
+      }
       if (t.what == call::give_back) counters_.given_back.add(done);
       if (t.what == call::extend) {
         counters_.extended.add(done);
@@ -90,6 +100,8 @@ void lane::settled(const ticket& t) {
   batch& b = *t.of;
   --b.calls;
   if (b.at == batch::stage::settling && b.calls == 0) {
+    counters_.held.sub(static_cast<std::int64_t>(b.rows.size()));
+    counters_.segments_used.sub();
     pool_.release(b);
     may_poll_.notify();
   }

@@ -146,8 +146,8 @@ class world {
   }
 
   void step() {
-    for (const auto& p : processes_) p->step(time_, std::chrono::milliseconds(0));
-    time_.advance(std::chrono::milliseconds(1));
+    for (const auto& p : processes_) p->step();
+    time_.advance();
     std::erase_if(processes_, [](const auto& p) {
       if (p->ended()) static_cast<void>(p->outcome());  // a broken promise is thrown here
       return p->ended();

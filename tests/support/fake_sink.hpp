@@ -48,8 +48,8 @@ class fake_sink final : public sluice::pipeline::sink {
                                                           bool outcome_unknown) override {
     table_.unknowns.push_back(outcome_unknown);
     auto trouble = table_.next_trouble ? table_.next_trouble() : std::nullopt;
-    if (!co_await pause(table_.delay ? table_.delay() : table_.commit_time))
-      co_return sluice::failure(sluice::errc::cancelled, "closed");
+    const std::chrono::milliseconds takes = table_.delay ? table_.delay() : table_.commit_time;
+    if (!co_await pause(takes)) co_return sluice::failure(sluice::errc::cancelled, "closed");
     if (trouble && trouble->at == fake_table::when::before_commit) co_return trouble->what;
     const auto report = commit(s);
     if (trouble) co_return trouble->what;

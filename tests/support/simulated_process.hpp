@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
@@ -14,20 +15,29 @@
 
 namespace tests {
 
-/// The time of this thread's simulation: stands still but for `advance`.
+/// The time of this thread's simulation: stands still but for `advance`, which goes to the next timer.
 class simulated_time {
  public:
   using clock = sluice::pipeline::clock;
-  simulated_time() { clock::simulated = &now_; }
+  simulated_time() {
+    state_.now = clock::time_point{} + std::chrono::hours(1);
+    clock::simulated = &state_;
+  }
   ~simulated_time() { clock::simulated = nullptr; }
   simulated_time(const simulated_time&) = delete;
   simulated_time& operator=(const simulated_time&) = delete;
 
-  clock::time_point now() const { return now_; }
-  void advance(clock::duration d) { now_ += d; }
+  clock::time_point now() const { return state_.now; }
+  /// To when the next timer is due, as the loops said since the last call; by a second if none did.
+  void advance() {
+    const auto earliest = state_.now + std::chrono::microseconds(100);
+    const auto latest = state_.now + std::chrono::seconds(1);
+    state_.now = std::clamp(state_.next_due, earliest, latest);
+    state_.next_due = clock::time_point::max();
+  }
 
  private:
-  clock::time_point now_ = clock::time_point{} + std::chrono::hours(1);
+  clock::simulation state_;
 };
 
 /// A lane on a loop of its own, between a queue and a table in memory. Destroying it in the middle is a
@@ -64,9 +74,8 @@ class simulated_process {
   sluice::pipeline::lane& lane() { return *lane_; }
   void stop() { lane_->stop(); }
 
-  /// Runs all that can run now; when nothing can, moves time. A loop that never comes to rest is busy, and a
-  /// failure.
-  void step(simulated_time& time, std::chrono::milliseconds then = std::chrono::milliseconds(1)) {
+  /// Runs all that can run now. A loop that never comes to rest is busy, and a failure.
+  void step() {
     constexpr std::size_t handlers_max = 1'000'000;
     std::size_t handlers = 0;
     loop_->restart();
@@ -76,7 +85,8 @@ class simulated_process {
         throw std::runtime_error("busy loop: time stands still and handlers run on");
       loop_->restart();
     }
-    time.advance(then);
+    loop_->restart();
+    loop_->poll();  // once more at rest: the timers say when they are due
   }
 
  private:

@@ -49,13 +49,18 @@ struct lane_fixture {
   sluice::result<> run(std::optional<std::chrono::milliseconds> stop_after = std::nullopt) {
     simulated_process process(queue, table, options, plan(), counters, log);
     const auto stop_at = time.now() + stop_after.value_or(24h);
-    while (!process.ended() && time.now() < stop_at) process.step(time);
+    while (!process.ended() && time.now() < stop_at) step(process);
     process.stop();
     const auto limit = time.now() + 1h;
-    while (!process.ended() && time.now() < limit) process.step(time);
+    while (!process.ended() && time.now() < limit) step(process);
     REQUIRE(process.ended());
     set_aside = process.lane().set_aside();
     return process.outcome();
+  }
+
+  void step(simulated_process& process) {
+    process.step();
+    time.advance();
   }
 
   /// Every message that was deleted had been committed; no row is there twice.

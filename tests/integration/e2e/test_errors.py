@@ -1,0 +1,162 @@
+"""What can be wrong, and what sluice says: one line with what, where and what to do, and exit code 2 before anything is done."""
+
+import http.server
+import socket
+import ssl
+import subprocess
+import threading
+
+import pytest
+
+from world import SAMPLES
+
+
+@pytest.fixture
+def ready(world):
+    world.ok("init-db")
+    world.ok("send", SAMPLES, "--create")
+    return world
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
+
+
+# Name, what is changed in the environment, and what the line must hold.
+REFUSED = [
+    ("no credentials", {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, ["credentials", "AWS_ACCESS_KEY_ID"]),
+    ("half of the credentials", {"AWS_SECRET_ACCESS_KEY": None}, ["AWS_SECRET_ACCESS_KEY"]),
+    ("profile that is not there", {"AWS_PROFILE": "nobody", "AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, ["nobody"]),
+    ("no region", {"AWS_REGION": None}, ["region", "AWS_REGION"]),
+    ("wrong region", {"AWS_REGION": "us-west-2"}, ["us-west-2", "AWS_REGION"]),
+    ("no queue named", {"SLUICE_QUEUE": None}, ["queue", "SLUICE_QUEUE"]),
+    ("queue missing", {"SLUICE_QUEUE": "nothing-here"}, ["nothing-here", "does not exist", "SLUICE_QUEUE"]),
+    ("unknown access key", {"AWS_ACCESS_KEY_ID": "AKIASOMEBODYELSE"}, ["AWS_ACCESS_KEY_ID"]),
+    ("wrong secret", {"AWS_SECRET_ACCESS_KEY": "not-the-secret"}, ["signature", "AWS_SECRET_ACCESS_KEY"]),
+    ("endpoint that refuses", {"AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:1"}, ["127.0.0.1:1", "refused"]),
+    ("endpoint that is no URL", {"AWS_ENDPOINT_URL_SQS": "127.0.0.1:9324"}, ["127.0.0.1:9324", "http://"]),
+    ("endpoint that is no name", {"AWS_ENDPOINT_URL_SQS": "http://nowhere.invalid"}, ["nowhere.invalid"]),
+    ("database that refuses", {"PGHOST": "127.0.0.1", "PGPORT": "1"}, ["127.0.0.1:1", "refused"]),
+    ("bad password", {"PGPASSWORD": "not-the-password"}, ["password", "PGPASSWORD"]),
+    ("database missing", {"PGDATABASE": "no_such_database"}, ["no_such_database", "does not exist"]),
+    ("no key", {"SLUICE_KEYS": None}, ["masked_ip", "sluice keygen", "SLUICE_KEYS"]),
+    ("key ring that is none", {"SLUICE_KEYS": "primary = "}, ["SLUICE_KEYS"]),
+    ("setting that is no number", {"SLUICE_BATCH_ROWS": "many"}, ["SLUICE_BATCH_ROWS", "many", "whole number"]),
+    ("setting out of range", {"SLUICE_WAIT": "90s"}, ["SLUICE_WAIT", "90s", "20s"]),
+]
+
+
+def refused(world, changes=None, arguments=(), words=()):
+    done = world.run("drain", *arguments, env=world.environment(**(changes or {})), timeout=60)
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("sluice: ")
+    for word in words:
+        assert word in lines[0], (word, lines[0])
+    for secret in (world.environment()["AWS_SECRET_ACCESS_KEY"], world.environment()["PGPASSWORD"]):
+        assert secret not in lines[0]
+    return lines[0]
+
+
+@pytest.mark.parametrize("changes, words", [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED])
+def test_refused_at_start(ready, changes, words):
+    refused(ready, changes, words=words)
+    assert ready.count("user_logins") == 0
+
+
+def test_access_denied_names_the_action(ready):
+    ready.restart_queue("--queue", "login-queue", "--deny", "AKIATESTTESTTEST:GetQueueAttributes")
+    line = refused(ready, words=["sqs:GetQueueAttributes"])
+    assert "denied" in line
+
+
+def test_a_clock_that_is_wrong_is_mended_with_the_server_s(ready):
+    """SQS refuses a signature of another hour; its Date header says by how much, and sluice signs with that."""
+    ready.restart_queue("--clock-offset-s", "3600")
+    ready.ok("send", SAMPLES, "--create")
+    ready.ok("drain")
+    assert ready.count("user_logins") == 99
+
+
+def test_tls_that_is_not_trusted(ready):
+    """A server with a certificate that nobody signed."""
+    key, certificate = ready.folder / "key.pem", ready.folder / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "1",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+        check=True, capture_output=True,
+    )
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        refused(ready, {"AWS_ENDPOINT_URL_SQS": f"https://localhost:{server.server_port}"}, words=["certificate", "AWS_CA_BUNDLE"])
+    finally:
+        server.shutdown()
+
+
+def test_a_missing_table_names_init_db(ready):
+    ready.sql("DROP TABLE user_logins")
+    refused(ready, words=["user_logins", "sluice init-db"])
+
+
+def test_a_missing_ledger_names_init_db(ready):
+    ready.sql("DROP SCHEMA sluice CASCADE")
+    refused(ready, words=["sluice init-db"])
+
+
+def test_a_missing_column_is_named(ready):
+    ready.sql("ALTER TABLE user_logins DROP COLUMN locale")
+    refused(ready, words=["user_logins", "locale"])
+
+
+def test_a_wrong_column_type_is_named_with_both_types(ready):
+    ready.sql("ALTER TABLE user_logins ALTER COLUMN app_version TYPE bigint")
+    refused(ready, words=["app_version", "bigint", "integer"])
+
+
+def test_an_unknown_key_in_a_file_is_named_with_its_line(ready):
+    file = ready.folder / "login.toml"
+    file.write_text('[queue]\nname = "login-queue"\nwiat = "5s"\n')
+    refused(ready, arguments=["-c", file], words=[f"{file}:3", "queue.wiat", "queue.wait"])
+
+
+def test_an_unknown_key_of_a_column_is_named_with_its_line(ready):
+    file = ready.folder / "login.toml"
+    file.write_text('[table]\nname = "t"\n[[column]]\nnmae = "a"\n')
+    refused(ready, arguments=["-c", file], words=[f"{file}:4", "nmae"])
+
+
+def test_toml_that_is_none_is_named_with_its_line(ready):
+    file = ready.folder / "login.toml"
+    file.write_text('[queue]\nname = "login-queue\n')
+    refused(ready, arguments=["-c", file], words=[f"{file}:2"])
+
+
+def test_a_wrong_command_line_is_refused_with_2(world):
+    for arguments in (["nonsense"], ["drain", "--nonsense"], [], ["send"]):
+        done = world.run(*arguments)
+        assert done.returncode == 2, arguments
+        assert done.stderr.startswith("sluice: "), done.stderr
+        assert "--help" in done.stderr
+
+
+def test_check_ticks_what_is_right_and_says_what_to_mend(ready):
+    good = ready.ok("check")
+    assert "FAIL" not in good.stdout
+    assert "no dead-letter queue" in good.stdout
+    ready.sql("DROP TABLE user_logins")
+    bad = ready.run("check", env=ready.environment(AWS_SECRET_ACCESS_KEY="wrong"))
+    assert bad.returncode == 2
+    assert bad.stdout.count("FAIL") == 2
+    assert "sluice init-db" in bad.stdout
+
+
+def test_help_has_examples_and_version_is_one_line(world):
+    for command in ("run", "drain", "check", "init-db", "send", "mask", "keygen"):
+        assert "Example" in world.ok(command, "--help").stdout
+    assert world.ok("--version").stdout.startswith("sluice 0.")

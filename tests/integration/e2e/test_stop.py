@@ -1,0 +1,102 @@
+"""Stops in the middle, and the order of commit and delete."""
+
+import signal
+import time
+
+import pytest
+
+from gate import PostgresGate
+from world import SAMPLES, wait_for
+
+
+def deleted(world):
+    return world.stats()["queues"]["login-queue"]["deleted"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_the_middle_of_100000_messages_loses_and_doubles_nothing(world, how):
+    world.ok("init-db")
+    world.restart_queue("--queue", "login-queue", "--fill", f"login-queue:{SAMPLES}:100000")
+    draining = world.start("drain")
+    wait_for(lambda: deleted(world) > 5_000, "some to be deleted", process=draining)
+    draining.send_signal(how)
+    out, err = draining.communicate(timeout=30)
+    assert draining.returncode == 0, err
+    first = world.count("user_logins")
+    assert 0 < first < 99_000
+    world.ok("drain")
+    assert world.count("user_logins") == 99_000
+    assert world.count("sluice.quarantine") == 1_000
+    assert world.count("sluice.ledger") == 100_000
+
+
+def test_a_kill_in_the_middle_loses_and_doubles_nothing(world):
+    world.ok("init-db")
+    world.restart_queue("--queue", "login-queue,VisibilityTimeout=5", "--fill", f"login-queue:{SAMPLES}:30000")
+    draining = world.start("drain")
+    wait_for(lambda: deleted(world) > 3_000, "some to be deleted", process=draining)
+    draining.kill()
+    draining.communicate()
+    assert world.count("user_logins") < 29_700
+    world.ok("drain")
+    assert world.count("user_logins") == 29_700
+    assert world.count("sluice.quarantine") == 300
+
+
+def test_run_ends_with_0_on_sigterm_when_idle(world):
+    world.ok("init-db")
+    world.ok("send", SAMPLES, "--create")
+    running = world.start("run")
+    wait_for(lambda: world.count("user_logins") == 99, "the rows", process=running)
+    started = time.monotonic()
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=30)
+    assert running.returncode == 0
+    assert time.monotonic() - started < 5, "an idle service stops at once, not at the end of its long poll"
+
+
+def test_no_delete_is_sent_before_its_commit_is_confirmed(world):
+    """A gate before PostgreSQL holds back the server's answer to COMMIT."""
+    world.ok("init-db")
+    world.ok("send", SAMPLES, "--create")
+    with PostgresGate(world.environment()) as gate:
+        gate.hold_commits()
+        draining = world.start("drain", env=world.environment(PGHOST=gate.host, PGPORT=str(gate.port), PGSSLMODE="disable"))
+        wait_for(lambda: gate.held > 0, "a commit to be held", process=draining)
+        time.sleep(1)
+        assert deleted(world) == 0
+        gate.release()
+        out, err = draining.communicate(timeout=60)
+        assert draining.returncode == 0, err
+    assert deleted(world) == 100
+    assert world.count("user_logins") == 99
+
+
+def test_a_database_error_sends_no_delete(world):
+    """The commit is refused: nothing is deleted, the messages are given back, the error is told."""
+    world.ok("init-db")
+    world.ok("send", SAMPLES, "--create")
+    world.sql(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'not today' USING ERRCODE = '42501'; END $$"
+    )
+    world.sql("CREATE TRIGGER refuse BEFORE INSERT ON user_logins FOR EACH ROW EXECUTE FUNCTION refuse()")
+    done = world.run("drain")
+    assert done.returncode == 1, done.stderr
+    assert deleted(world) == 0
+    assert world.stats()["queues"]["login-queue"]["visible"] == 100
+    assert world.count("sluice.ledger") == 0
+
+
+def test_a_lost_reply_to_commit_doubles_nothing(world):
+    """The gate lets COMMIT through and cuts the line before its answer."""
+    world.ok("init-db")
+    world.ok("send", SAMPLES, "--create")
+    with PostgresGate(world.environment()) as gate:
+        gate.cut_at_commit(times=1)
+        env = world.environment(PGHOST=gate.host, PGPORT=str(gate.port), PGSSLMODE="disable")
+        world.ok("drain", env=env)
+        assert gate.cut == 1
+    assert world.count("user_logins") == 99
+    assert world.count("sluice.quarantine") == 1
+    assert deleted(world) == 100

@@ -1,0 +1,111 @@
+"""What an end-to-end test stands on."""
+
+import json
+import os
+import pathlib
+import subprocess
+import time
+import urllib.request
+
+DATA = pathlib.Path(__file__).resolve().parents[2] / "data"
+SAMPLES = DATA / "login-events" / "login-events.ndjson"
+EXAMPLES = pathlib.Path(__file__).resolve().parents[3] / "examples"
+ACCESS_KEY, SECRET_KEY, REGION = "AKIATESTTESTTEST", "a-secret-of-the-tests", "eu-west-1"
+
+
+class World:
+    def __init__(self, programs, folder, database):
+        self.programs = programs
+        self.folder = folder
+        self.database = database
+        self.queue_process = None
+        self.endpoint = None
+        self.keys = self.run("keygen", "k1", env={}).stdout.strip()
+
+    # -- the queue ---------------------------------------------------------------------------------------------------------
+    def start_queue(self, *arguments):
+        port_file = self.folder / "sqs.port"
+        port_file.unlink(missing_ok=True)
+        command = [self.programs / "sluice-sqs", "--listen", "127.0.0.1:0", "--port-file", port_file, "--region", REGION]
+        command += ["--access-key", f"{ACCESS_KEY}:{SECRET_KEY}", *arguments]
+        log = open(self.folder / "sqs.log", "ab")
+        self.queue_process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_for(port_file.exists, "sluice-sqs to listen", process=self.queue_process)
+        self.endpoint = f"http://127.0.0.1:{port_file.read_text().strip()}"
+
+    def stop_queue(self):
+        if self.queue_process is not None:
+            self.queue_process.terminate()
+            self.queue_process.wait(10)
+            self.queue_process = None
+
+    def restart_queue(self, *arguments):
+        self.stop_queue()
+        self.start_queue(*arguments)
+
+    def stats(self):
+        with urllib.request.urlopen(f"{self.endpoint}/control/stats", timeout=5) as answer:
+            return json.load(answer)
+
+    # -- the database --------------------------------------------------------------------------------------------------------
+    def sql(self, statement, database=None):
+        """Rows as lists of texts; NULL is None."""
+        command = ["psql", "-XqAt", "-F", "\x1f", "-P", "null=\x02", "-v", "ON_ERROR_STOP=1", "-d", database or self.database]
+        done = subprocess.run([*command, "-c", statement], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return [[None if v == "\x02" else v for v in line.split("\x1f")] for line in done.stdout.splitlines()]
+
+    def admin_sql(self, statement):
+        return self.sql(statement, database=os.environ["PGDATABASE"])
+
+    def count(self, table):
+        return int(self.sql(f"SELECT count(*) FROM {table}")[0][0])
+
+    # -- the program ---------------------------------------------------------------------------------------------------------
+    def environment(self, **changes):
+        """All that sluice needs, and nothing of the machine's own; None takes a variable away."""
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_REGION": REGION,
+            "AWS_ENDPOINT_URL_SQS": self.endpoint,
+            "SLUICE_QUEUE": "login-queue",
+            "SLUICE_KEYS": getattr(self, "keys", None),
+            "PGDATABASE": self.database,
+        }
+        env |= {name: os.environ[name] for name in ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD") if name in os.environ}
+        env |= {name: os.environ[name] for name in os.environ if name.endswith("SAN_OPTIONS") or name.endswith("SYMBOLIZER_PATH")}
+        return {name: value for name, value in (env | changes).items() if value is not None}
+
+    def start(self, *arguments, env=None, **pipes):
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | pipes
+        chosen = self.environment() if env is None else env
+        return subprocess.Popen([self.programs / "sluice", *map(str, arguments)], env=chosen, **pipes)
+
+    def run(self, *arguments, env=None, timeout=120, input=None):
+        process = self.start(*arguments, env=env, stdin=subprocess.PIPE)
+        try:
+            out, err = process.communicate(input, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise AssertionError(f"sluice {arguments} did not end in {timeout} s\n{out}\n{err}") from None
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def ok(self, *arguments, **how):
+        done = self.run(*arguments, **how)
+        assert done.returncode == 0, f"sluice {arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def stop(self):
+        self.stop_queue()
+
+
+def wait_for(condition, what, seconds=20, process=None):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert process is None or process.poll() is None, f"{what}: the process ended with {process.returncode}"
+        assert time.monotonic() < until, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
