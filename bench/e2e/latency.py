@@ -63,8 +63,9 @@ class Service:
     def finish(self, sent_at):
         """Stops the service when all is deleted; returns each message's seconds from send to commit, sorted."""
         wait_for(lambda: self.queue.counts()["deleted"] >= len(sent_at), "all to be deleted", 60, self._process)
+        rss = processes.status_mib(self._process.pid, "VmHWM")
         self._process.terminate()
-        code, cpu, rss = processes.finish(self._process, 40)
+        code, cpu = processes.finish(self._process, 40)
         if code != 0:
             raise RunFailed(f"sluice run: exit code {code} after SIGTERM")
         self._world.check_rows(self._load, "default", self._day)

@@ -1,4 +1,5 @@
-"""CPU time and memory of processes, from /proc and from wait4."""
+"""CPU time and memory of processes, from /proc and from wait4. Not ru_maxrss: a child begins with that of the process that
+started it, which here is a Python with all messages in memory."""
 
 import os
 import pathlib
@@ -48,13 +49,14 @@ def status_mib(pid, field):
 
 
 class MemorySampler(threading.Thread):
-    """Resident memory of some processes, summed, every tenth of a second."""
+    """Resident memory of some processes every tenth of a second: their sum, and the most that one of them has had."""
 
     def __init__(self, pids):
         super().__init__(daemon=True)
         self._pids = pids
         self._over = threading.Event()
         self.samples = []  # (seconds, MiB)
+        self.most = 0.0
 
     def __enter__(self):
         self.start()
@@ -69,6 +71,7 @@ class MemorySampler(threading.Thread):
         while not self._over.is_set():
             resident = sum(status_mib(pid, "VmRSS") for pid in self._pids)
             self.samples.append((round(time.monotonic() - began, 2), round(resident, 1)))
+            self.most = max(self.most, *(status_mib(pid, "VmHWM") for pid in self._pids))
             self._over.wait(0.1)
 
 
@@ -78,7 +81,7 @@ def has_ended(process):
 
 
 def finish(process, seconds):
-    """Waits for a process, ends it if it takes too long, and returns (exit code, CPU seconds, most MiB resident)."""
+    """Waits for a process, ends it if it takes too long, and returns (exit code, CPU seconds)."""
     until = time.monotonic() + seconds
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -90,7 +93,7 @@ def finish(process, seconds):
             break
         time.sleep(0.01)
     process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait for it again
-    return process.returncode, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return process.returncode, usage.ru_utime + usage.ru_stime
 
 
 def machine():
