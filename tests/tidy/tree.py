@@ -47,7 +47,7 @@ class Tree:
         return sorted(p for p in self.texts if any(fnmatch(p, pattern) for pattern in patterns))
 
     def search(self, pattern, *patterns, code_only=False):
-        """(path, line number, match) for each place where the regular expression is found, also over lines."""
+        """(path, line number, match) wherever the expression is found, also over lines."""
         expression = re.compile(pattern, re.M)
         for path in self.files(*patterns):
             text = re.sub(r"//.*", "", self.texts[path]) if code_only else self.texts[path]
