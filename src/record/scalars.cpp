@@ -54,48 +54,69 @@ class cursor {
   char taken_ = '\0';
 };
 
-checked<sys_days> take_date(cursor& in) noexcept {
+std::optional<year_month_day> take_date(cursor& in) noexcept {
   const auto y = in.number(4);
-  if (!y || !in.take("-")) return reasons::bad_format;
+  if (!y || !in.take("-")) return std::nullopt;
   const auto m = in.number(2);
-  if (!m || !in.take("-")) return reasons::bad_format;
+  if (!m || !in.take("-")) return std::nullopt;
   const auto d = in.number(2);
-  if (!d) return reasons::bad_format;
-  const year_month_day date(year(*y), month(static_cast<unsigned>(*m)), day(static_cast<unsigned>(*d)));
-  if (*y == 0 || !date.ok()) return reasons::out_of_range;
-  return sys_days(date);
+  if (!d) return std::nullopt;
+  return year_month_day(year(*y), month(static_cast<unsigned>(*m)), day(static_cast<unsigned>(*d)));
 }
 
-checked<microseconds> take_time(cursor& in) noexcept {
+bool in_calendar(const year_month_day& date) noexcept {
+  return date.ok() && date.year() > year(0);
+}
+
+struct clock_time {
+  int hour;
+  int minute;
+  int second;
+  microseconds fraction{0};
+
+  bool exists() const noexcept { return hour <= 23 && minute <= 59 && second <= 59; }
+  microseconds since_midnight() const noexcept {
+    return hours(hour) + minutes(minute) + seconds(second) + fraction;
+  }
+};
+
+std::optional<clock_time> take_time(cursor& in) noexcept {
   const auto h = in.number(2);
-  if (!h || !in.take(":")) return reasons::bad_format;
+  if (!h || !in.take(":")) return std::nullopt;
   const auto m = in.number(2);
-  if (!m || !in.take(":")) return reasons::bad_format;
+  if (!m || !in.take(":")) return std::nullopt;
   const auto s = in.number(2);
-  if (!s) return reasons::bad_format;
-  if (*h > 23 || *m > 59 || *s > 59) return reasons::out_of_range;
-  microseconds time = hours(*h) + minutes(*m) + seconds(*s);
+  if (!s) return std::nullopt;
+  clock_time time{.hour = *h, .minute = *m, .second = *s};
   if (in.take(".")) {
     const std::string_view digits = in.digits();
-    if (digits.empty() || digits.size() > 9) return reasons::bad_format;
+    if (digits.empty() || digits.size() > 9) return std::nullopt;
     std::int64_t ns = 0;
     for (std::size_t i = 0; i < 9; ++i) ns = ns * 10 + (i < digits.size() ? digits[i] - '0' : 0);
-    time += microseconds((ns + 500) / 1'000);
+    time.fraction = microseconds((ns + 500) / 1'000);
   }
   return time;
 }
 
-checked<minutes> take_offset(cursor& in) noexcept {
-  if (in.take("Zz")) return minutes(0);
-  if (!in.take("+-")) return reasons::bad_format;
+struct utc_offset {
+  int sign = 1;
+  int hour = 0;
+  int minute = 0;
+
+  bool exists() const noexcept { return hour <= 15 && minute <= 59; }  // PostgreSQL's limit
+  minutes east() const noexcept { return minutes(sign * (hour * 60 + minute)); }
+};
+
+std::optional<utc_offset> take_offset(cursor& in) noexcept {
+  if (in.take("Zz")) return utc_offset();
+  if (!in.take("+-")) return std::nullopt;
   const int sign = in.taken() == '-' ? -1 : 1;
   const auto h = in.number(2);
-  if (!h) return reasons::bad_format;
+  if (!h) return std::nullopt;
   std::optional<int> m = 0;
   if (in.take(":") || !in.at_end()) m = in.number(2);
-  if (!m) return reasons::bad_format;
-  if (*h > 15 || *m > 59) return reasons::out_of_range;
-  return minutes(sign * (*h * 60 + *m));
+  if (!m) return std::nullopt;
+  return utc_offset{.sign = sign, .hour = *h, .minute = *m};
 }
 
 /// Decimal digits only; `out_of_range` over 64 bits.
@@ -135,25 +156,27 @@ checked<std::int64_t> joined_digits(std::string_view text) noexcept {
 
 }  // namespace
 
+// The form is judged first, whole: what has another form is no date that is out of range.
+
 checked<std::int32_t> parse_date(std::string_view text) noexcept {
   cursor in(text);
   const auto date = take_date(in);
-  if (!date) return date.error();
-  if (!in.at_end()) return reasons::bad_format;
-  return date->time_since_epoch().count();
+  if (!date || !in.at_end()) return reasons::bad_format;
+  if (!in_calendar(*date)) return reasons::out_of_range;
+  return sys_days(*date).time_since_epoch().count();
 }
 
 checked<std::int64_t> parse_timestamp(std::string_view text) noexcept {
   cursor in(text);
   const auto date = take_date(in);
-  if (!date) return date.error();
-  if (!in.take("Tt ")) return reasons::bad_format;
+  if (!date || !in.take("Tt ")) return reasons::bad_format;
   const auto time = take_time(in);
-  if (!time) return time.error();
+  if (!time) return reasons::bad_format;
   const auto offset = take_offset(in);
-  if (!offset) return offset.error();
-  if (!in.at_end()) return reasons::bad_format;
-  const std::int64_t us = (*date + *time - *offset).time_since_epoch().count();
+  if (!offset || !in.at_end()) return reasons::bad_format;
+  if (!in_calendar(*date) || !time->exists() || !offset->exists()) return reasons::out_of_range;
+  const std::int64_t us =
+      (sys_days(*date) + time->since_midnight() - offset->east()).time_since_epoch().count();
   if (us < first_ms * 1'000 || us >= end_ms * 1'000) return reasons::out_of_range;
   return us;
 }

@@ -1,0 +1,166 @@
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <string>
+
+#include "fixture.hpp"
+
+using namespace sluice;
+using tests::compiled;
+using tests::plan_of;
+
+namespace {
+
+/// The failure's line, for a file whose [table] has two lines.
+std::string refusal(const std::string& columns) {
+  const auto p = compiled("[table]\nname = 't'\n" + columns);
+  if (p) return "compiled";
+  CHECK(p.error().code == errc::bad_configuration);
+  return p.error().line();
+}
+
+std::string column(const std::string& type, const std::string& more = {}) {
+  return "[[column]]\nname = 'v'\ntype = '" + type + "'\n" + more;
+}
+
+}  // namespace
+
+TEST_CASE("a file without [table] and [[column]] has the login-events mapping") {
+  const auto p = compiled("[queue]\nname = 'logins'\n").value();
+  CHECK(p.columns == record::login_events().columns);
+  CHECK(p.source_name == "built-in login-events plan");
+}
+
+TEST_CASE("a [table] alone gives the login-events columns another table") {
+  const auto p = compiled("[table]\nname = 'logins'\nschema = 'etl'\n", "p.toml").value();
+  CHECK(p.table == "logins");
+  CHECK(p.schema == "etl");
+  CHECK(p.columns == record::login_events().columns);
+  CHECK(p.source_name == "p.toml");
+}
+
+TEST_CASE("columns keep their order and their lines") {
+  const auto p = plan_of("[[column]]\nname = 'z'\ntype = 'text'\n[[column]]\nname = 'a'\ntype = 'bigint'\n");
+  REQUIRE(p.columns.size() == 2);
+  CHECK(p.columns[0].name == "z");
+  CHECK(p.columns[0].line == 3);
+  CHECK(p.columns[0].from == "/z");
+  CHECK(p.columns[1].type == record::column_type::bigint);
+  CHECK(p.columns[1].line == 6);
+  CHECK_FALSE(p.needs_key());
+}
+
+TEST_CASE("a bare name is a field, whatever its characters; a pointer is a pointer") {
+  CHECK(plan_of(column("text", "from = 'a/b~c'")).columns[0].from == "/a~1b~0c");
+  CHECK(plan_of(column("text", "from = '/a~1b/c'")).columns[0].from == "/a~1b/c");
+  CHECK(plan_of(column("jsonb", "from = ''")).columns[0].from.empty());
+}
+
+TEST_CASE("every type has its SQL name") {
+  for (const char* type : {"text", "varchar", "varchar(128)", "smallint", "integer", "bigint", "real",
+                           "double precision", "boolean", "date", "timestamptz", "uuid", "jsonb"}) {
+    CHECK(plan_of(column(type)).columns[0].sql_type() == type);
+  }
+}
+
+TEST_CASE("a mask's domain is the source field unless it is given") {
+  const auto domain = [](const std::string& more) {
+    return plan_of(column("text", more)).columns[0].mask->domain;
+  };
+  CHECK(domain("mask = 'aes_siv'") == "v");
+  CHECK(domain("from = '/device/id'\nmask = 'hmac_sha256'") == "device/id");
+  CHECK(domain("mask = { scheme = 'aes_siv', domain = 'ip' }") == "ip");
+  CHECK(domain("mask = 'base64'").empty());
+  CHECK(plan_of(column("text", "mask = 'aes_siv'")).needs_key());
+  CHECK_FALSE(plan_of(column("text", "mask = 'base64'")).needs_key());
+}
+
+TEST_CASE("a field that need not be there is nullable") {
+  CHECK(plan_of(column("text", "required = false")).columns[0].nullable);
+  CHECK_FALSE(plan_of(column("text")).columns[0].nullable);
+}
+
+TEST_CASE("a mistake is told with its line, and what to do") {
+  struct test {
+    std::string columns;
+    std::string line;
+  };
+  const std::string text = "[[column]]\nname = 'v'\ntype = 'text'\n";
+  const auto t = GENERATE_COPY(
+      test{"[[column]]\nnmae = 'v'\ntype = 'text'",
+           "p.toml:4: unknown key 'nmae' in [[column]]; did you mean 'name'?"},
+      test{text + "colour = 'red'",
+           "p.toml:6: unknown key 'colour' in [[column]]; known are name, type, from, required, nullable, "
+           "transform, "
+           "mask, pii"},
+      test{"[[column]]\ntype = 'text'", "p.toml:3: [[column]] has no 'name'"},
+      test{"[[column]]\nname = 'v'", "p.toml:3: column v has no 'type'"},
+      test{"[[column]]\nname = 7", "p.toml:4: 'name' must be text in quotes"},
+      test{"[[column]]\nname = ''", "p.toml:4: 'name' must be 1 to 63 bytes"},
+      test{column("txet"), "p.toml:5: unknown type 'txet'; did you mean 'text'?"},
+      test{column("int"),
+           "p.toml:5: unknown type 'int'; known are text, varchar, smallint, integer, bigint, real, double "
+           "precision, boolean, date, timestamptz, uuid, jsonb"},
+      test{column("varchar(0)"), "p.toml:5: 'varchar(0)' is no type; varchar(n) takes 1 to 10485760"},
+      test{column("varchar(9"), "p.toml:5: 'varchar(9' is no type; varchar(n) takes 1 to 10485760"},
+      test{column("varchar(10485761)"),
+           "p.toml:5: 'varchar(10485761)' is no type; varchar(n) takes 1 to 10485760"},
+      test{column("text", "from = '/a~'"),
+           "p.toml:6: '/a~' is no JSON pointer; write ~0 for a tilde and ~1 for a slash (RFC 6901)"},
+      test{column("text", "from = ''"), "p.toml:6: the whole body (from = '') can only be jsonb"},
+      test{column("date", "from = '@sent_dat'"),
+           "p.toml:6: unknown from 'sent_dat'; did you mean 'sent_date'?"},
+      test{column("text", "from = '@sent_date'"),
+           "p.toml:5: @sent_date cannot be text; make the column date"},
+      test{column("date", "from = '@sent_date'\nnullable = true"),
+           "p.toml:7: 'nullable' does not apply to @sent_date"},
+      test{column("varchar(35)", "from = '@message_id'"),
+           "p.toml:5: column v is varchar(35): what is written there is longer; make it text, or a longer "
+           "varchar"},
+      test{column("text", "nullable = 'yes'"), "p.toml:6: 'nullable' must be true or false"},
+      test{column("text", "required = false\nnullable = false"),
+           "p.toml:7: column v is not required and not nullable; a field that is not there becomes NULL"},
+      test{column("text", "transform = 'lwoer'"),
+           "p.toml:6: unknown transform 'lwoer'; did you mean 'lower'?"},
+      test{column("text", "transform = 'version_packed'"),
+           "p.toml:6: version_packed does not give text; trim and lower give text, version_* integer or "
+           "bigint, "
+           "epoch_* timestamptz"},
+      test{column("text", "pii = true"),
+           "p.toml:6: column v is tagged pii and has no mask; add mask = \"aes_siv\", or another scheme"},
+      test{column("bigint", "mask = 'aes_siv'"),
+           "p.toml:6: column v is bigint: only text and varchar can be masked"},
+      test{column("text", "mask = 'aes'"),
+           "p.toml:6: unknown mask scheme 'aes'; known are aes_siv, hmac_sha256, redact, partial, base64"},
+      test{column("text", "mask = { scheme = 'redact', keep = 1 }"),
+           "p.toml:6: unknown key 'keep' in mask; known are scheme, domain, constant, keep_last"},
+      test{column("text", "mask = { scheme = 'redact', keep_last = 1 }"),
+           "p.toml:6: 'keep_last' does not apply to redact"},
+      test{column("text", "mask = { scheme = 'partial', keep_last = -1 }"),
+           "p.toml:6: 'keep_last' must not be negative"},
+      test{column("text", "mask = 7"), "p.toml:6: 'mask' must be text in quotes"},
+      test{column("varchar(23)", "mask = 'aes_siv'"),
+           "p.toml:5: column v is varchar(23): what is written there is longer; make it text, or a longer "
+           "varchar"},
+      test{column("varchar(44)", "mask = 'hmac_sha256'"),
+           "p.toml:5: column v is varchar(44): what is written there is longer; make it text, or a longer "
+           "varchar"},
+      test{column("varchar(2)", "mask = 'redact'"),
+           "p.toml:5: column v is varchar(2): what is written there is longer; make it text, or a longer "
+           "varchar"},
+      test{text + text, "p.toml:6: column v is also on line 3"});
+  INFO(t.columns);
+  CHECK(refusal(t.columns) == t.line);
+}
+
+TEST_CASE("a table must be named, and be a section") {
+  const auto line = [](std::string_view text) { return compiled(text).error().line(); };
+  CHECK(line("[[column]]\nname = 'v'\ntype = 'text'") ==
+        "p.toml:1: [[column]] without a [table]; add [table] with a name");
+  CHECK(line("[table]\nschema = 'public'") == "p.toml:1: [table] has no 'name'");
+  CHECK(line("[table]\nname = 't'\nshcema = 'public'") ==
+        "p.toml:3: unknown key 'shcema' in [table]; did you mean 'schema'?");
+  CHECK(line("table = 't'") == "p.toml:1: 'table' must be a section: [table]");
+  CHECK(line("column = [ 1 ]\n[table]\nname = 't'") == "p.toml:1: each column must be a section: [[column]]");
+  CHECK(line("[table]\nname = 't'\n[column]\nname = 'v'") ==
+        "p.toml:3: each column must be a section: [[column]]");
+}

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <toml++/toml.h>
+
+#include <simdjson.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <string>
+#include <string_view>
+
+#include "copy/arena.hpp"
+#include "mask/key_ring.hpp"
+#include "record/reader.hpp"
+#include "support/copy_decoder.hpp"
+
+namespace tests {
+
+/// Bytes 0 to 31 as key k1.
+inline std::shared_ptr<const sluice::mask::key_ring> test_keys() {
+  static const auto ring = sluice::mask::key_ring::parse(
+      "primary = 'k1'\nkeys = { k1 = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=' }", "test");
+  return ring.value();
+}
+
+inline sluice::result<sluice::record::plan> compiled(std::string_view text,
+                                                     std::string_view name = "p.toml") {
+  return sluice::record::compile(toml::parse(text), name);
+}
+
+/// A plan of [table] and these columns.
+inline sluice::record::plan plan_of(std::string_view columns) {
+  return compiled("[table]\nname = 't'\n" + std::string(columns)).value();
+}
+
+/// What became of a body, and its fields if it is a row.
+struct read_result {
+  sluice::record::outcome outcome;
+  copy_tuple fields;
+};
+
+/// A reader with an arena of its own, for one body at a time.
+class body_reader {
+ public:
+  explicit body_reader(const sluice::record::plan& p, std::size_t room = 1U << 20U)
+      : reader_(sluice::record::reader::make(p, test_keys()).value()), out_(room) {}
+
+  read_result read(std::string_view body, const sluice::record::envelope& e = {}) {
+    out_.clear();
+    // As long as promised and no longer, so that a sanitizer sees whoever reads on.
+    std::string padded(body);
+    padded.append(simdjson::SIMDJSON_PADDING, ' ');
+    read_result r{reader_.read({padded.data(), body.size()}, e, out_), {}};
+    if (r.outcome.what == sluice::record::outcome::kind::row) {
+      const auto tuples = decode_tuples(out_.bytes());
+      REQUIRE(tuples.size() == r.outcome.rows);
+      r.fields = tuples.at(0);
+    } else {
+      REQUIRE(out_.size() == 0);
+    }
+    return r;
+  }
+
+  /// "row", "full", or "<reason> <column>".
+  std::string verdict(std::string_view body, const sluice::record::envelope& e = {}) {
+    const read_result r = read(body, e);
+    switch (r.outcome.what) {
+      case sluice::record::outcome::kind::row: return "row";
+      case sluice::record::outcome::kind::full: return "full";
+      case sluice::record::outcome::kind::refused: break;
+    }
+    return std::string(r.outcome.why.reason) + " " + r.outcome.why.column;
+  }
+
+ private:
+  sluice::record::reader reader_;
+  sluice::copy::arena out_;
+};
+
+}  // namespace tests

@@ -1,0 +1,371 @@
+#include "record/reader.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "copy/row_writer.hpp"
+#include "fixture.hpp"
+
+using namespace sluice;
+using record::envelope;
+using tests::binary_value;
+using tests::body_reader;
+using tests::plan_of;
+
+namespace {
+
+/// A reader of one column called `v`, of this type.
+body_reader column_reader(const std::string& type, const std::string& more = {}) {
+  return body_reader(plan_of("[[column]]\nname = 'v'\ntype = '" + type + "'\n" + more));
+}
+
+std::string with_value(const std::string& json) {
+  return "{\"v\":" + json + "}";
+}
+
+/// The field's bytes; "null"; or the verdict.
+std::string written(body_reader& reader, const std::string& json) {
+  const auto r = reader.read(with_value(json));
+  if (r.outcome.what != record::outcome::kind::row) return std::string(r.outcome.why.reason);
+  return r.fields.at(0).value_or("null");
+}
+
+template <class T>
+T value(body_reader& reader, const std::string& json) {
+  return binary_value<T>(written(reader, json));
+}
+
+}  // namespace
+
+TEST_CASE("a body that is not one JSON object is refused, for a reason that is always the same") {
+  body_reader reader = column_reader("text", "required = false");
+  CHECK(reader.verdict("{}") == "row");
+  for (const char* body : {"",
+                           " ",
+                           "{",
+                           "{\"v\":}",
+                           "{\"v\":\"x\",}",
+                           "{\"v\":01}",
+                           "{\"v\":tru}",
+                           "{'v':1}",
+                           "{\"a\":1}{\"a\":2}",
+                           "{} x",
+                           "\xEF\xBB\xBF{}",
+                           "{\"x\":\"\\q\"}",
+                           "{\"x\":[1,2}",
+                           "{\"x\":\"\\ud800\"}",
+                           "{\"x\":\"\\ude00\\ud83d\"}",
+                           "{\"x\":\"\xff\"}",
+                           "{\"x\":\"\xed\xa0\x80\"}",
+                           "{\"x\":\"\xc0\x80\"}",
+                           "{\"x\":\"a\nb\"}",
+                           "{\"x\":1e999}",
+                           "{\"x\":18446744073709551616}",
+                           "{\"x\":-9223372036854775809}",
+                           "NaN",
+                           "nul"}) {
+    INFO(body);
+    CHECK(reader.verdict(body) == "not_json ");
+  }
+  for (const char* body : {"[]", "[{\"v\":\"x\"}]", "\"v\"", "1", "null", "true"}) {
+    INFO(body);
+    CHECK(reader.verdict(body) == "not_an_object ");
+  }
+}
+
+TEST_CASE("nesting has a limit") {
+  body_reader reader = column_reader("jsonb");
+  const auto nested = [](std::size_t depth) {  // the object itself is one level
+    return with_value(std::string(depth - 1, '[') + std::string(depth - 1, ']'));
+  };
+  CHECK(reader.verdict(nested(record::reader::depth_max)) == "row");
+  CHECK(reader.verdict(nested(record::reader::depth_max + 1)) == "too_deep ");
+  CHECK(reader.verdict(nested(100'000)) == "too_deep ");
+  CHECK(reader.verdict(with_value("1")) == "row");
+}
+
+TEST_CASE("a field may be absent only if it is not required, and null only if it is nullable") {
+  body_reader strict = column_reader("text");
+  CHECK(strict.verdict("{\"w\":1}") == "missing_field v");
+  CHECK(strict.verdict("{\"v\":null}") == "null_value v");
+  body_reader nullable = column_reader("text", "nullable = true");
+  CHECK(nullable.verdict("{}") == "missing_field v");
+  CHECK(written(nullable, "null") == "null");
+  body_reader optional = column_reader("text", "required = false");
+  CHECK_FALSE(optional.read("{}").fields.at(0));
+  CHECK(written(optional, "null") == "null");
+}
+
+TEST_CASE("a key that the plan wants must not come twice") {
+  body_reader reader(plan_of(R"(
+[[column]]
+name = 'a'
+type = 'text'
+[[column]]
+name = 'b'
+type = 'text'
+from = '/x/b'
+)"));
+  CHECK(reader.verdict(R"({"a":"1","a":"1","x":{"b":"2"}})") == "duplicate_field a");
+  CHECK(reader.verdict(R"({"a":1,"x":{"b":"2"},"\u0061":"1"})") == "duplicate_field a");
+  CHECK(reader.verdict(R"({"a":"1","x":{"b":"2","b":"2"}})") == "duplicate_field b");
+  CHECK(reader.verdict(R"({"a":"1","x":{},"x":{"b":"2"}})") == "duplicate_field b");
+  CHECK(reader.verdict(R"({"a":"1","x":{"b":"2"},"y":1,"y":2})") == "row");
+}
+
+TEST_CASE("text is written as it is, and has no U+0000") {
+  body_reader reader = column_reader("text");
+  CHECK(written(reader, R"("h\u00e9llo \ud83d\ude00 \"\n")") == "h\u00e9llo \U0001F600 \"\n");
+  CHECK(written(reader, "\"\"").empty());
+  CHECK(written(reader, R"("a\u0000b")") == "nul_character");
+  for (const char* json : {"1", "1.5", "true", "[]", "{}"}) CHECK(written(reader, json) == "wrong_type");
+}
+
+TEST_CASE("varchar(n) holds n characters, however many bytes") {
+  body_reader reader = column_reader("varchar(3)");
+  CHECK(written(reader, "\"abc\"") == "abc");
+  CHECK(written(reader, "\"\u20ac\u20ac\u20ac\"") == "\u20ac\u20ac\u20ac");
+  CHECK(written(reader, "\"abcd\"") == "too_long");
+  CHECK(written(reader, "\"\u00e9\u00e9\u00e9\u00e9\"") == "too_long");
+  body_reader unbounded = column_reader("varchar");
+  CHECK(written(unbounded, '"' + std::string(10'000, 'x') + '"').size() == 10'000);
+}
+
+TEST_CASE("text is trimmed and lowered before it is measured") {
+  body_reader trim = column_reader("varchar(3)", "transform = 'trim'");
+  CHECK(written(trim, R"("  abc \n")") == "abc");
+  CHECK(written(trim, "\"   \"").empty());
+  body_reader lower = column_reader("text", "transform = 'lower'");
+  CHECK(written(lower, "\"ABC xyz \u00c9 [@`{\"") == "abc xyz \u00c9 [@`{");
+}
+
+TEST_CASE("integers are JSON integers that the column can hold") {
+  body_reader small = column_reader("smallint");
+  CHECK(value<std::int16_t>(small, "-32768") == -32'768);
+  CHECK(value<std::int16_t>(small, "32767") == 32'767);
+  CHECK(written(small, "32768") == "out_of_range");
+  CHECK(written(small, "-32769") == "out_of_range");
+
+  body_reader integer = column_reader("integer");
+  CHECK(value<std::int32_t>(integer, "2147483647") == 2'147'483'647);
+  CHECK(value<std::int32_t>(integer, "-2147483648") == std::numeric_limits<std::int32_t>::min());
+  CHECK(written(integer, "2147483648") == "out_of_range");
+  CHECK(written(integer, "-2147483649") == "out_of_range");
+
+  body_reader big = column_reader("bigint");
+  CHECK(value<std::int64_t>(big, "9223372036854775807") == std::numeric_limits<std::int64_t>::max());
+  CHECK(value<std::int64_t>(big, "-9223372036854775808") == std::numeric_limits<std::int64_t>::min());
+  CHECK(written(big, "9223372036854775808") == "out_of_range");
+  CHECK(written(big, "18446744073709551615") == "out_of_range");
+  for (const char* json : {"1.0", "1e2", "\"1\"", "true", "[1]"}) {
+    INFO(json);
+    CHECK(written(integer, json) == "wrong_type");
+  }
+}
+
+TEST_CASE("numbers with a point are doubles, and real ones must not vanish or overflow") {
+  body_reader exact = column_reader("double precision");
+  CHECK(value<double>(exact, "0.1") == 0.1);
+  CHECK(value<double>(exact, "-7") == -7.0);
+  CHECK(value<double>(exact, "1.7976931348623157e308") == std::numeric_limits<double>::max());
+  CHECK(written(exact, "\"1\"") == "wrong_type");
+  body_reader real = column_reader("real");
+  CHECK(value<float>(real, "0.1") == 0.1F);
+  CHECK(value<float>(real, "0") == 0.0F);
+  CHECK(written(real, "1e39") == "out_of_range");
+  CHECK(written(real, "-1e39") == "out_of_range");
+  CHECK(written(real, "1e-60") == "out_of_range");
+  CHECK(written(real, "null") == "null_value");
+}
+
+TEST_CASE("booleans are true and false") {
+  body_reader reader = column_reader("boolean");
+  CHECK(written(reader, "true") == "\x01");
+  CHECK(written(reader, "false") == std::string(1, '\0'));
+  for (const char* json : {"0", "1", "\"true\""}) CHECK(written(reader, json) == "wrong_type");
+}
+
+TEST_CASE("dates, timestamps and uuids are written in PostgreSQL's form") {
+  body_reader date = column_reader("date");
+  CHECK(value<std::int32_t>(date, "\"2000-01-02\"") == 1);
+  CHECK(written(date, "\"2000-02-30\"") == "out_of_range");
+  CHECK(written(date, "\"yesterday\"") == "bad_format");
+  CHECK(written(date, "20000102") == "wrong_type");
+
+  body_reader time = column_reader("timestamptz");
+  CHECK(value<std::int64_t>(time, "\"2000-01-01T00:00:00.000001Z\"") == 1);
+  CHECK(written(time, "\"2000-01-01T00:00:00\"") == "bad_format");
+  CHECK(written(time, "0") == "wrong_type");
+
+  body_reader uuid_reader = column_reader("uuid");
+  CHECK(written(uuid_reader, "\"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11\"") ==
+        unhex("a0eebc999c0b4ef8bb6d6bb9bd380a11"));
+  CHECK(written(uuid_reader, "\"a0eebc999c0b4ef8bb6d6bb9bd380a11\"") == "bad_format");
+  CHECK(written(uuid_reader, "1") == "wrong_type");
+}
+
+TEST_CASE("a number is a time only when the plan says which unit") {
+  body_reader seconds = column_reader("timestamptz", "transform = 'epoch_seconds'");
+  CHECK(value<std::int64_t>(seconds, "946684801") == 1'000'000);
+  body_reader milliseconds = column_reader("timestamptz", "transform = 'epoch_milliseconds'");
+  CHECK(value<std::int64_t>(milliseconds, "946684800001") == 1'000);
+  CHECK(value<std::int64_t>(milliseconds, "-1") == -946'684'800'001'000);
+  for (body_reader* reader : {&seconds, &milliseconds}) {
+    CHECK(written(*reader, "9223372036854775807") == "out_of_range");
+    CHECK(written(*reader, "-9223372036854775808") == "out_of_range");
+    CHECK(written(*reader, "\"946684800\"") == "wrong_type");
+    CHECK(written(*reader, "1.5") == "wrong_type");
+  }
+  CHECK(written(seconds, "253402300800") == "out_of_range");
+}
+
+TEST_CASE("a version is a string of numbers and points") {
+  body_reader packed = column_reader("integer", "transform = 'version_packed'");
+  CHECK(value<std::int32_t>(packed, "\"7.2.11\"") == 7'002'011);
+  CHECK(written(packed, "\"7.2.1000\"") == "out_of_range");
+  CHECK(written(packed, "\"7.2-rc\"") == "bad_version");
+  CHECK(written(packed, "7") == "wrong_type");
+  body_reader digits = column_reader("integer", "transform = 'version_digits'");
+  CHECK(written(digits, "\"21474836.48\"") == "out_of_range");
+  CHECK(value<std::int32_t>(digits, "\"21474836.47\"") == 2'147'483'647);
+}
+
+TEST_CASE("jsonb keeps every digit and loses only the blanks") {
+  body_reader reader = column_reader("jsonb", "nullable = true");
+  const auto json = [&](const std::string& text) {
+    const std::string bytes = written(reader, text);
+    REQUIRE(bytes.front() == '\x01');
+    return bytes.substr(1);
+  };
+  CHECK(json("0.1000000000000000055511151231257827") == "0.1000000000000000055511151231257827");
+  CHECK(json("[ 1 , { \"a b\" : \" x \\\" \" , \"a b\" : null } ]") == R"([1,{"a b":" x \" ","a b":null}])");
+  CHECK(json("\"text\"") == "\"text\"");
+  CHECK(json("\n7") == "7");
+  const std::string long_text = '"' + std::string(5'000, ' ') + '"';
+  CHECK(json("[" + long_text + " , 1]") == "[" + long_text + ",1]");
+  CHECK(written(reader, "null") == "null");
+  CHECK(written(reader, R"([{"a":"\u0000"}])") == "nul_character");
+  CHECK(written(reader, R"({"\u0000":1})") == "nul_character");
+  CHECK(json(R"("\\u0000")") == R"("\\u0000")");
+}
+
+TEST_CASE("the whole body can be a column") {
+  body_reader reader = column_reader("jsonb", "from = ''");
+  const auto r = reader.read(" { \"a\" : 1 } ");
+  CHECK(r.fields.at(0) == "\x01{\"a\":1}");
+}
+
+TEST_CASE("what is masked is a string, and its token must fit") {
+  body_reader hmac = column_reader("varchar(46)", "mask = 'hmac_sha256'");
+  CHECK(written(hmac, "\"x\"").starts_with("k1."));
+  CHECK(written(hmac, "12") == "wrong_type");
+  CHECK(written(hmac, R"("a\u0000b")") == "nul_character");
+  body_reader siv = column_reader("varchar(27)", "mask = 'aes_siv'");
+  CHECK(written(siv, "\"x\"").size() == 26);
+  CHECK(written(siv, "\"123456\"") == "too_long");
+  body_reader partial = column_reader("varchar(6)", "mask = { scheme = 'partial', keep_last = 2 }");
+  CHECK(written(partial, "\"\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\"") == "****\u20ac\u20ac");
+  body_reader lowered = column_reader("text", "transform = 'lower'\nmask = 'base64'");
+  CHECK(written(lowered, "\"A@B.C\"") == base64("a@b.c"));
+}
+
+TEST_CASE("metadata comes from the message around the body") {
+  body_reader reader(plan_of(R"(
+[[column]]
+name = 'a'
+type = 'uuid'
+from = '@message_id'
+[[column]]
+name = 'b'
+type = 'varchar(36)'
+from = '@message_id'
+[[column]]
+name = 'c'
+type = 'timestamptz'
+from = '@sent_timestamp'
+[[column]]
+name = 'd'
+type = 'bigint'
+from = '@sent_timestamp'
+[[column]]
+name = 'e'
+type = 'date'
+from = '@sent_date'
+[[column]]
+name = 'f'
+type = 'date'
+from = '@received_date'
+[[column]]
+name = 'g'
+type = 'integer'
+from = '@receive_count'
+[[column]]
+name = 'h'
+type = 'bigint'
+from = '@receive_count'
+)"));
+  const std::string id = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11";
+  const auto r = reader.read("{}", {.message_id = parse_uuid(id).value(),
+                                    .sent_ms = 946'684'800'001,
+                                    .received_ms = 946'771'200'000,
+                                    .receive_count = 3});
+  REQUIRE(r.fields.size() == 8);
+  CHECK(r.fields[0] == unhex("a0eebc999c0b4ef8bb6d6bb9bd380a11"));
+  CHECK(r.fields[1] == id);
+  CHECK(binary_value<std::int64_t>(r.fields[2].value()) == 1'000);
+  CHECK(binary_value<std::int64_t>(r.fields[3].value()) == 946'684'800'001);
+  CHECK(binary_value<std::int32_t>(r.fields[4].value()) == 0);
+  CHECK(binary_value<std::int32_t>(r.fields[5].value()) == 1);
+  CHECK(binary_value<std::int32_t>(r.fields[6].value()) == 3);
+  CHECK(binary_value<std::int64_t>(r.fields[7].value()) == 3);
+  CHECK(reader.verdict("{}", {.sent_ms = std::numeric_limits<std::int64_t>::max()}) == "out_of_range c");
+  CHECK(reader.verdict("{}", {.receive_count = 3'000'000'000U}) == "out_of_range g");
+}
+
+TEST_CASE("rows follow one another, and a refused body or a full arena leaves them as they were") {
+  auto reader =
+      record::reader::make(plan_of("[[column]]\nname='a'\ntype='text'\n[[column]]\nname='b'\ntype='text'\n"
+                                   "mask='aes_siv'\n[[column]]\nname='c'\ntype='jsonb'\n"),
+                           tests::test_keys())
+          .value();
+  const auto read = [&](std::string body, copy::arena& out) {
+    const std::size_t size = body.size();
+    body.append(simdjson::SIMDJSON_PADDING, ' ');
+    return reader.read({body.data(), size}, {}, out).what;
+  };
+  const std::string good = R"({"a":"x","b":"some value","c":[1, 2]})";
+  copy::arena roomy(4'096);
+  REQUIRE(read(good, roomy) == record::outcome::kind::row);
+  const std::string one_row(roomy.text(0, roomy.size()));
+  CHECK(read(R"({"a":"x","b":"y","c":"\u0000"})", roomy) == record::outcome::kind::refused);
+  CHECK(roomy.text(0, roomy.size()) == one_row);
+  CHECK(read(good, roomy) == record::outcome::kind::row);
+  CHECK(roomy.text(0, roomy.size()) == one_row + one_row);
+
+  // Blanks of jsonb and the token's bound need room for a moment.
+  const std::size_t enough = one_row.size() + 16;
+  for (std::size_t room = 0; room <= enough; ++room) {
+    INFO(room);
+    copy::arena out(room);
+    const auto what = read(good, out);
+    if (room < one_row.size()) CHECK(what == record::outcome::kind::full);
+    if (room == enough) CHECK(what == record::outcome::kind::row);
+    CHECK(out.text(0, out.size()) == (what == record::outcome::kind::row ? one_row : ""));
+    CHECK(read(R"({"a":1,"b":"y","c":{}})", out) == record::outcome::kind::refused);
+  }
+}
+
+TEST_CASE("a reader is not made without the keys that its plan needs, nor with tokens that cannot fit") {
+  const auto keyless = record::reader::make(record::login_events(), nullptr);
+  REQUIRE_FALSE(keyless.has_value());
+  CHECK(keyless.error().code == errc::missing_key);
+  CHECK(keyless.error().what.starts_with("column masked_ip: "));
+
+  // A key id of one character would just fit.
+  const auto narrow = record::reader::make(
+      plan_of("[[column]]\nname='v'\ntype='varchar(24)'\nmask='aes_siv'\n"), tests::test_keys());
+  REQUIRE_FALSE(narrow.has_value());
+  CHECK(narrow.error().what == "column v is varchar(24), its tokens have 25 characters or more");
+}
