@@ -1,9 +1,11 @@
-"""A TCP gate before PostgreSQL that knows one message: the server's confirmation of COMMIT."""
+"""A TCP gate before PostgreSQL that knows the server's confirmation of a COMMIT that comes after a COPY."""
 
 import socket
 import threading
 
-COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\x00"  # CommandComplete, length 11, tag (PostgreSQL docs, "Message Formats")
+# CommandComplete: length, tag (PostgreSQL docs, "Message Formats")
+COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\x00"
+COPY_ASKED = b"G\x00"  # CopyInResponse: the transaction loads rows
 
 
 class PostgresGate:
@@ -51,9 +53,11 @@ class PostgresGate:
 
     def _pump(self, source, target, from_server):
         tail = b""
+        loading = False
         try:
             while data := source.recv(65536):
-                if from_server and COMMITTED in tail + data and not self._let_pass():
+                loading = loading or COPY_ASKED in tail + data
+                if from_server and loading and COMMITTED in tail + data and not self._let_pass():
                     break
                 tail = data[-len(COMMITTED):]
                 target.sendall(data)

@@ -32,8 +32,8 @@ REFUSED = [
     ("wrong region", {"AWS_REGION": "us-west-2"}, ["us-west-2", "AWS_REGION"]),
     ("no queue named", {"SLUICE_QUEUE": None}, ["queue", "SLUICE_QUEUE"]),
     ("queue missing", {"SLUICE_QUEUE": "nothing-here"}, ["nothing-here", "does not exist", "SLUICE_QUEUE"]),
-    ("unknown access key", {"AWS_ACCESS_KEY_ID": "AKIASOMEBODYELSE"}, ["AWS_ACCESS_KEY_ID"]),
-    ("wrong secret", {"AWS_SECRET_ACCESS_KEY": "not-the-secret"}, ["signature", "AWS_SECRET_ACCESS_KEY"]),
+    ("unknown access key", {"AWS_ACCESS_KEY_ID": "AKIASOMEBODYELSE"}, ["access key id", "environment"]),
+    ("wrong secret", {"AWS_SECRET_ACCESS_KEY": "not-the-secret"}, ["signature", "secret key", "environment"]),
     ("endpoint that refuses", {"AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:1"}, ["127.0.0.1:1", "refused"]),
     ("endpoint that is no URL", {"AWS_ENDPOINT_URL_SQS": "127.0.0.1:9324"}, ["127.0.0.1:9324", "http://"]),
     ("endpoint that is no name", {"AWS_ENDPOINT_URL_SQS": "http://nowhere.invalid"}, ["nowhere.invalid"]),
@@ -54,7 +54,7 @@ def refused(world, changes=None, arguments=(), words=()):
     assert len(lines) == 1, lines
     assert lines[0].startswith("sluice: ")
     for word in words:
-        assert word in lines[0], (word, lines[0])
+        assert word.lower() in lines[0].lower(), (word, lines[0])
     for secret in (world.environment()["AWS_SECRET_ACCESS_KEY"], world.environment()["PGPASSWORD"]):
         assert secret not in lines[0]
     return lines[0]
@@ -69,7 +69,7 @@ def test_refused_at_start(ready, changes, words):
 def test_access_denied_names_the_action(ready):
     ready.restart_queue("--queue", "login-queue", "--deny", "AKIATESTTESTTEST:GetQueueAttributes")
     line = refused(ready, words=["sqs:GetQueueAttributes"])
-    assert "denied" in line
+    assert "denied" in line.lower()
 
 
 def test_a_clock_that_is_wrong_is_mended_with_the_server_s(ready):
