@@ -46,11 +46,10 @@ case "$suite" in
   *) boost="libboost-dev libboost-url-dev" ;;
 esac
 packages="g++ cmake ninja-build ccache pkg-config ca-certificates $boost libsimdjson-dev libpq-dev libssl-dev
-  libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev"
+  libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev prometheus-cpp-dev"
 [ "$want" = compile ] || packages="$packages postgresql"
 if [ "$want" = test ]; then
-  packages="$packages nlohmann-json3-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19 shellcheck git curl
-    nlohmann-json3-dev"
+  packages="$packages nlohmann-json3-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19 shellcheck git curl"
   # A machine that has these from elsewhere keeps its own.
   command -v node >/dev/null || packages="$packages nodejs"
   command -v npm >/dev/null || packages="$packages npm"
