@@ -37,7 +37,7 @@ struct server_error {
   failure why{};
   std::string column{};  ///< PG_DIAG_COLUMN_NAME, or from CONTEXT ("column x")
   std::string constraint{};
-  std::string table{};  ///< the table that refused: tells the ledger's 23505 from the target's
+  std::string table{};                       ///< the table that refused; of a partitioned one, the partition
   std::optional<std::uint64_t> copy_line{};  ///< 1-based tuple number, from CONTEXT "COPY t, line n"
   std::size_t statement = 0;  ///< which statement of the query it was, from 0: as many had succeeded before
 };
@@ -48,8 +48,8 @@ struct server_error {
 struct rows {
   std::vector<std::vector<std::optional<std::string>>> values;
   std::uint64_t affected = 0;  ///< by the last statement that counts rows (PQcmdTuples)
-  std::string
-      tag;  ///< of the last statement: "COMMIT", or "ROLLBACK" where a COMMIT found a failed transaction
+  /// Of the last statement: "COMMIT", or "ROLLBACK" where a COMMIT found a failed transaction.
+  std::string tag;
 };
 
 using query_result = boost::system::result<rows, server_error>;

@@ -46,8 +46,8 @@ struct load_report {
 /// with one key the first counts.
 ///
 /// On success every message of the segment is committed: as row, as quarantine entry, or as known before. On
-/// failure nothing is, or, if the link broke (verdict::reconnect), nobody knows: pass `outcome_unknown` next
-/// time. Messages refused stay marked in `s` either way.
+/// failure nothing is; but if the connection is closed then, nobody knows: pass `outcome_unknown` next time.
+/// Messages refused stay marked in `s` either way. Never fails with verdict::bad_row.
 ///
 /// `sealer` null: quarantined bodies are not kept (NULL), for plans without keys. All four must outlive the
 /// call.
