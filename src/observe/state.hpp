@@ -14,11 +14,11 @@ namespace sluice::observe {
 
 /// What a run is: names and limits, none of them secret.
 struct about {
-  std::string version;
-  std::string queue;  ///< name
-  std::string table;
-  std::string mode;    ///< "exactly_once"
-  std::string masked;  ///< "masked_ip by aes_siv, ...": columns and schemes; empty if none is
+  std::string version{};
+  std::string queue{};  ///< name
+  std::string table{};
+  std::string mode{};    ///< "exactly_once"
+  std::string masked{};  ///< "masked_ip by aes_siv, ...": columns and schemes; empty if none is
   std::int64_t receives_max = 0;
   std::int64_t segments = 0;
   std::int64_t connections_max = 0;  ///< to PostgreSQL
