@@ -90,11 +90,11 @@ clang_tidy() {
 
 fuzz() {
   seconds=${FUZZ_SECONDS:-20}
-  for fuzzer in build/fuzz/fuzz/*; do
-    [ -x "$fuzzer" ] || { echo "no fuzzers in build/fuzz/fuzz"; return 1; }
+  for fuzzer in build/asan/fuzz/*; do
+    [ -x "$fuzzer" ] || { echo "no fuzzers in build/asan/fuzz"; return 1; }
     name=$(basename "$fuzzer")
     corpus=tests/fuzz/corpus/$name
-    fresh=build/fuzz/corpus/$name
+    fresh=build/asan/corpus/$name
     mkdir -p "$fresh"
     "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 "$fresh" "$corpus" || return 1
   done
@@ -110,7 +110,7 @@ group() {
     python) build dev && step "python packages" python_packages && step "dev: python" python_tests dev ;;
     asan | tsan) build "$1" && step "$1: unit" unit "$1" && step "$1: integration" integration "$1" ;;
     clang-tidy) step "clang-tidy" clang_tidy ;;
-    fuzz) build fuzz && step "fuzz" fuzz ;;
+    fuzz) build asan && step "fuzz" fuzz ;;
     release) build release ;;
     demo) step "demo" scripts/demo.sh ;;
     bench) build release && step "bench: smoke" bench/run.sh --smoke ;;
