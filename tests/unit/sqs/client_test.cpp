@@ -178,6 +178,14 @@ TEST_CASE("a skewed clock is mended once, and stays mended") {
     CHECK(r.error().what.ends_with("this machine's clock is 10 min behind the server's"));
     CHECK(f.server.requests.size() == 2);
   }
+  SECTION("but a server's clock that jumps is not chased") {
+    const char* const an_hour_on = "Date: Fri, 02 Jan 2026 04:04:05 GMT\r\n";
+    fixture f({{refusal("RequestTimeTooSkewed", 403, ten_minutes_on)},
+               {refusal("RequestTimeTooSkewed", 403, an_hour_on)},
+               {http_reply(200, done)}});
+    CHECK(!f.delete_two());
+    CHECK(f.server.requests.size() == 2);
+  }
   SECTION("but four minutes are left alone") {
     fixture f({{refusal("SignatureDoesNotMatch", 403, "Date: Fri, 02 Jan 2026 03:08:05 GMT\r\n")}});
     const auto r = f.delete_two();

@@ -241,6 +241,7 @@ TEST_CASE("what of a batch was not done is listed") {
   CHECK(of(R"({"Successful":[{"Id":"0"}],"Failed":[{"Id":"0","Code":"X"}]})", 1) == "0X ");
   CHECK(of(R"({"Successful":[{"Id":"7"},{"Id":"x"},{}],"Failed":[{"Id":"-1"}]})", 1) == "0Missing ");
   CHECK(of(R"({"Failed":[{"Id":"0","SenderFault":"yes","Code":"not a <name>"}]})", 1) == "0 ");
+  CHECK(of(R"({"Failed":[{"Id":"0","Code":"X"},{"Id":"0","Code":"Y"}]})", 1) == "0X ");
   CHECK(of(R"({"Failed":{}})", 1).starts_with("refused: "));
   CHECK(of(R"({"Successful":[1]})", 1).starts_with("refused: "));
   CHECK(of(R"({"Successful":[{"Id":"0"},{"Id":"9"}]})", 10) ==
