@@ -7,6 +7,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "support/sqs_server/options.hpp"
 #include "support/sqs_server/server.hpp"
@@ -14,6 +15,12 @@
 namespace {
 
 using namespace sluice::sqs_server;
+
+std::string text_of(const boost::asio::ip::tcp::endpoint& e) {
+  std::ostringstream text;
+  text << e;
+  return text.str();
+}
 
 /// The file is there with the whole number in it, or not at all.
 void write_port_file(const std::string& path, unsigned port) {
@@ -23,6 +30,22 @@ void write_port_file(const std::string& path, unsigned port) {
   file.close();
   if (!file) throw std::invalid_argument("--port-file " + path + ": cannot be written");
   std::filesystem::rename(unfinished, path);
+}
+
+/// "access key local" and, if nobody chose it, its secret.
+std::string describe_keys(const program_options& o) {
+  if (!o.check_signatures) return "signatures not checked";
+  const std::string& first = o.access_keys.front();
+  return "access key " + (first == default_access_key ? first : first.substr(0, first.find(':')));
+}
+
+void listen(server& http, const program_options& o) {
+  try {
+    http.listen(o.listen);
+  } catch (const boost::system::system_error& e) {
+    throw std::invalid_argument(fmt::format("cannot listen on {}: {}; --listen 127.0.0.1:0 takes a free port",
+                                            text_of(o.listen), e.code().message()));
+  }
 }
 
 void serve(const program_options& o) {
@@ -41,19 +64,12 @@ void serve(const program_options& o) {
   signals.async_wait([&](const sluice::error_code& error, int) {
     if (!error) http.stop();
   });
-  http.listen(o.listen);
+  listen(http, o);
 
-  const auto at = http.endpoint();
-  const std::string host =
-      at.address().is_v6() ? fmt::format("[{}]", at.address().to_string()) : at.address().to_string();
   fmt::print(stderr, "sluice-sqs: region {}, account {}, {}, seed {}, faults {}\n", o.account.region,
-             o.account.account,
-             o.check_signatures ? fmt::format("access key {}", o.access_keys.front().substr(
-                                                                   0, o.access_keys.front().find(':')))
-                                : "signatures not checked",
-             o.account.seed, to_json(o.faults));
-  if (!o.port_file.empty()) write_port_file(o.port_file, at.port());
-  fmt::print("sluice-sqs listening on http://{}:{}\n", host, at.port());
+             o.account.account, describe_keys(o), o.account.seed, to_json(o.faults));
+  if (!o.port_file.empty()) write_port_file(o.port_file, http.endpoint().port());
+  fmt::print("sluice-sqs listening on http://{}\n", text_of(http.endpoint()));
   std::fflush(stdout);
   io.run();
 }

@@ -133,7 +133,7 @@ std::optional<program_options> parse_command_line(int argc, char** argv, int& ex
   o.account.seed = o.faults.seed = seed;
   o.faults.latency = milliseconds(latency_ms);
   o.faults.clock_offset = seconds(clock_offset_s);
-  if (o.access_keys.empty()) o.access_keys = {"local:local"};
+  if (o.access_keys.empty()) o.access_keys.emplace_back(default_access_key);
   return o;
 }
 

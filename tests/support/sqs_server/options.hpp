@@ -11,6 +11,8 @@
 
 namespace sluice::sqs_server {
 
+inline constexpr std::string_view default_access_key = "local:local";
+
 /// What the command line says, checked.
 struct program_options {
   boost::asio::ip::tcp::endpoint listen;

@@ -103,7 +103,8 @@ void verifier::add_key(std::string id, secret secret_access_key, std::string ses
 void verifier::deny(std::string_view access_key_id, std::string_view action) {
   if (const auto colon = action.find(':'); colon != std::string_view::npos) action.remove_prefix(colon + 1);
   const auto key = keys_.find(access_key_id);
-  if (key == keys_.end()) throw std::invalid_argument(fmt::format("no access key {}", access_key_id));
+  if (key == keys_.end())
+    throw std::invalid_argument(fmt::format("--deny {}: no such access key", access_key_id));
   key->second.denied.insert(lower_case(action));
 }
 
