@@ -68,30 +68,30 @@ void aes_siv::double_in_place(block& b) noexcept {
   b.back() = static_cast<unsigned char>((unsigned{b.back()} << 1U) ^ (carry * 0x87U));
 }
 
-void aes_siv::xor_into(block& b, const char* bytes, std::size_t size) noexcept {
-  for (std::size_t i = 0; i < size; ++i) b[i] ^= static_cast<unsigned char>(bytes[i]);
+void aes_siv::xor_into(block& b, std::string_view bytes) noexcept {
+  for (std::size_t i = 0; i < bytes.size(); ++i) b[i] ^= static_cast<unsigned char>(bytes[i]);
 }
 
 /// RFC 4493 of `head` and `tail`, one after the other; `tail` has at most one block.
 aes_siv::block aes_siv::cmac(std::string_view head, std::string_view tail) {
   block x{};
   while (head.size() >= block_bytes && head.size() + tail.size() > block_bytes) {
-    xor_into(x, head.data(), block_bytes);
+    xor_into(x, head.substr(0, block_bytes));
     encrypt_blocks(authenticate_, x.data(), block_bytes);
     head.remove_prefix(block_bytes);
   }
   std::array<char, 2 * block_bytes> rest{};
-  std::copy(tail.begin(), tail.end(), std::copy(head.begin(), head.end(), rest.begin()));
+  std::ranges::copy(tail, std::ranges::copy(head, rest.begin()).out);
   std::size_t left = head.size() + tail.size();
   const char* last = rest.data();
   if (left > block_bytes) {
-    xor_into(x, last, block_bytes);
+    xor_into(x, {last, block_bytes});
     encrypt_blocks(authenticate_, x.data(), block_bytes);
     last += block_bytes;
     left -= block_bytes;
   }
   const bool whole = left == block_bytes;
-  xor_into(x, last, left);
+  xor_into(x, {last, left});
   if (!whole) x[left] ^= 0x80U;
   const block& subkey = whole ? whole_subkey_ : padded_subkey_;
   for (std::size_t i = 0; i < x.size(); ++i) x[i] ^= subkey[i];
@@ -109,11 +109,11 @@ aes_siv::block aes_siv::synthetic_iv(std::string_view plain, std::span<const std
   }
   if (plain.size() >= block_bytes) {
     const std::size_t whole = plain.size() - block_bytes;
-    xor_into(d, plain.data() + whole, block_bytes);
+    xor_into(d, plain.substr(whole));
     return cmac(plain.substr(0, whole), {reinterpret_cast<const char*>(d.data()), d.size()});
   }
   double_in_place(d);
-  xor_into(d, plain.data(), plain.size());
+  xor_into(d, plain);
   d[plain.size()] ^= 0x80U;
   return cmac({}, {reinterpret_cast<const char*>(d.data()), d.size()});
 }
@@ -122,12 +122,12 @@ aes_siv::block aes_siv::synthetic_iv(std::string_view plain, std::span<const std
 void aes_siv::count(block counter, std::string_view in, char* out) {
   counter[8] &= 0x7FU;
   counter[12] &= 0x7FU;
-  std::array<unsigned char, counter_blocks * block_bytes> stream;
+  std::array<unsigned char, counter_blocks * block_bytes> stream{};
   while (!in.empty()) {
     const std::size_t size = std::min(in.size(), stream.size());
     const std::size_t stream_size = (size + block_bytes - 1) / block_bytes * block_bytes;
     for (std::size_t at = 0; at < stream_size; at += block_bytes) {
-      std::copy(counter.begin(), counter.end(), stream.begin() + static_cast<std::ptrdiff_t>(at));
+      std::ranges::copy(counter, stream.begin() + static_cast<std::ptrdiff_t>(at));
       increment(counter.data());
     }
     encrypt_blocks(encrypt_, stream.data(), stream_size);
@@ -147,7 +147,7 @@ void aes_siv::seal(std::string_view plain, std::span<const std::string_view> ass
 
 bool aes_siv::open(std::string_view sealed, std::span<const std::string_view> associated, char* out) {
   if (sealed.size() < overhead) return false;
-  block iv;
+  block iv{};
   std::memcpy(iv.data(), sealed.data(), iv.size());
   const std::size_t size = sealed.size() - overhead;
   count(iv, sealed.substr(overhead), out);

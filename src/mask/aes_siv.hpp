@@ -37,7 +37,7 @@ class aes_siv {
   using block = std::array<unsigned char, 16>;
 
   static void double_in_place(block& b) noexcept;
-  static void xor_into(block& b, const char* bytes, std::size_t size) noexcept;
+  static void xor_into(block& b, std::string_view bytes) noexcept;
   block cmac(std::string_view head, std::string_view tail = {});
   block synthetic_iv(std::string_view plain, std::span<const std::string_view> associated);
   void count(block counter, std::string_view in, char* out);

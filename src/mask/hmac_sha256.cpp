@@ -18,7 +18,7 @@ hmac_sha256::hmac_sha256(std::string_view key) {
 }
 
 std::array<char, hmac_sha256::size> hmac_sha256::of(std::string_view message) {
-  std::array<char, size> mac;
+  std::array<char, size> mac{};
   std::size_t written = 0;
   // A null key means the key of before; for a MAC, unlike OpenSSL's AES-SIV, that starts a new message.
   const bool worked =

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 #include <openssl/rand.h>
-#include <string.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <initializer_list>
 #include <optional>
 #include <stdexcept>
@@ -47,6 +47,7 @@ class wiped_table {
   const toml::table& get() const noexcept { return table_; }
 
  private:
+  // As deep as the file is, which toml++ limits. NOLINTNEXTLINE(misc-no-recursion)
   static void wipe(toml::table& table) {
     for (auto&& [key, node] : table) {
       if (auto* text = node.as_string()) explicit_bzero(text->get().data(), text->get().size());
@@ -123,7 +124,7 @@ result<std::shared_ptr<const key_ring>> key_ring::parse(std::string_view toml, s
 
 std::string key_ring::generate(std::string_view id) {
   if (!valid_key_id(id)) throw std::invalid_argument("a key's id is 1 to 16 of A-Z a-z 0-9 _ -");
-  std::array<unsigned char, key_bytes_min> bytes;
+  std::array<unsigned char, key_bytes_min> bytes{};
   openssl::require(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1, "RAND_bytes");
   const secret text(base64(text_of(std::as_bytes(std::span(bytes)))));
   explicit_bzero(bytes.data(), bytes.size());
@@ -132,6 +133,7 @@ std::string key_ring::generate(std::string_view id) {
 
 std::vector<std::string> key_ring::ids() const {
   std::vector<std::string> all;
+  all.reserve(entries_.size());
   for (const entry& e : entries_) all.push_back(e.id);
   return all;
 }

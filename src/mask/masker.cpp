@@ -25,7 +25,7 @@ class mask_function {
 namespace {
 
 char* append(std::string_view text, char* out) noexcept {
-  return std::copy(text.begin(), text.end(), out);
+  return std::ranges::copy(text, out).out;
 }
 
 class aes_siv_mask final : public mask_function {

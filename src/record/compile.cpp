@@ -148,6 +148,7 @@ result<> read_transform(const toml_section& in, column& c) {
 result<mask::scheme> read_scheme(const toml_section& in, std::string_view key, std::string_view name) {
   if (const auto scheme = mask::scheme_from(name)) return *scheme;
   std::vector<std::string_view> names;
+  names.reserve(mask::all_schemes.size());
   for (const mask::scheme s : mask::all_schemes) names.push_back(to_string(s));
   return in.wrong(key, fmt::format("unknown mask scheme '{}'", name), suggest(name, names));
 }

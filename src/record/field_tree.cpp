@@ -63,6 +63,9 @@ std::optional<field_tree::node_index> field_tree::find(simdjson::dom::element do
   return visit(0, document);
 }
 
+// These call one another as deep as the plan's pointers are, not as deep as the body.
+// NOLINTBEGIN(misc-no-recursion)
+
 std::optional<field_tree::node_index> field_tree::visit(node_index at, simdjson::dom::element value) {
   nodes_[at].value = value;
   nodes_[at].seen = pass_;
@@ -118,6 +121,8 @@ std::string_view field_tree::raw(node_index field, std::string_view body) const 
   if (field == 0) return body;
   return raw_member(raw(nodes_[field].parent, body), nodes_[field].ordinal);
 }
+
+// NOLINTEND(misc-no-recursion)
 
 bool field_tree::is_under(node_index field, node_index ancestor) const noexcept {
   while (field != ancestor && field != 0) field = nodes_[field].parent;

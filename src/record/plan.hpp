@@ -9,11 +9,9 @@
 #include "core/failure.hpp"
 #include "mask/rule.hpp"
 
-namespace toml {
-inline namespace v3 {
+namespace toml::inline v3 {
 class table;
 }
-}  // namespace toml
 
 namespace sluice::record {
 
