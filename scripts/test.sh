@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export LANG=C.UTF-8 LC_ALL=C.UTF-8
 root=$PWD
-all="rules format shell dev integration python asan tsan clang-tidy fuzz release demo bench"
+all="rules format shell dev integration python asan fuzz tsan clang-tidy release demo bench"
 
 logs=$root/build/logs
 summary=$logs/summary
