@@ -53,6 +53,7 @@ if [ "$want" = test ]; then
   # A machine that has these from elsewhere keeps its own.
   command -v node >/dev/null || packages="$packages nodejs"
   command -v npm >/dev/null || packages="$packages npm"
+  command -v chromium >/dev/null || packages="$packages chromium fonts-dejavu-core"
   python3 -c 'import venv, ensurepip' 2>/dev/null || packages="$packages python3 python3-venv"
 fi
 

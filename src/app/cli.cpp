@@ -13,6 +13,7 @@
 #include "app/config.hpp"
 #include "app/context.hpp"
 #include "app/version.hpp"
+#include "observe/healthcheck.hpp"
 
 namespace sluice::app {
 namespace {
@@ -83,6 +84,7 @@ void add_load(CLI::App& to, command_line& line) {
   add_database(to, line);
   add_setting(to, line, "--mode", "load.mode");
   add_setting(to, line, "--threads", "load.threads");
+  add_setting(to, line, "--admin", "admin.listen");
   add_setting(to, line, "--log-format", "log.format");
   add_setting(to, line, "--log-level", "log.level");
 }
@@ -169,20 +171,39 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
   keys->callback([&todo, &line] { todo = [&line] { return keygen(line.key_id); }; });
 }
 
+// For a container: is the sluice that runs with these settings alive?
+int healthcheck() {
+  const auto c = load_config(aws::process_environment(), {}, {});
+  result<> alive = c ? result<>() : c.error();
+  if (alive && !c->admin)
+    alive = failure{errc::bad_configuration, "there is no admin server to ask", "set SLUICE_ADMIN"};
+  if (alive) alive = observe::healthcheck(*c->admin);
+  if (alive) return exit_code::done;
+  print_failure(alive.error());
+  return exit_code::failed;
+}
+
 int parse_and_run(int argc, char** argv) {
   CLI::App app(overview, "sluice");
   app.set_version_flag("--version", std::string("sluice ") + version);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   app.footer(exit_codes);
   app.get_formatter()->column_width(30);
   command_line line;
   std::function<int()> todo;
   add_commands(app, line, todo);
+  app.add_flag_callback(
+      "--healthcheck", [&todo] { todo = healthcheck; },
+      "is the sluice that runs here alive? for a container");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     fmt::print(stderr, "sluice: {}; see sluice --help\n", e.what());
+    return exit_code::refused;
+  }
+  if (!todo) {
+    fmt::print(stderr, "sluice: A subcommand is required; see sluice --help\n");
     return exit_code::refused;
   }
   return todo();

@@ -10,6 +10,8 @@
 #include <sstream>
 #include <utility>
 
+#include "observe/admin_server.hpp"
+
 namespace sluice::app {
 namespace {
 
@@ -58,7 +60,7 @@ result<file_values> settings_of(const toml::table& root, const std::string& file
     if (keys == nullptr || !known) {
       return failure{errc::bad_configuration,
                      fmt::format("{}: unknown section '{}'", at(file, node), section.str()),
-                     "known are table, column, queue, aws, database, keys, load, limits and log"};
+                     "known are table, column, queue, aws, database, keys, load, limits, admin and log"};
     }
     for (const auto& [key, entry] : *keys) {
       const std::string name = fmt::format("{}.{}", section.str(), key.str());
@@ -165,6 +167,13 @@ result<> fill(config& c) {
   c.threads = static_cast<unsigned>(get.number("load.threads", 1, 256));
   c.mode = get.choice("load.mode", {"exactly_once", "at_least_once"}) == 0 ? pg::load_mode::exactly_once
                                                                            : pg::load_mode::at_least_once;
+  if (const std::string admin = c.values.text("admin.listen"); admin != "off") {
+    auto at = observe::parse_listen_address(admin);
+    if (!at) return std::move(at.error()).in(c.values.find("admin.listen")->source);
+    c.admin = *at;
+  }
+  std::istringstream hosts(c.values.text("admin.hosts"));
+  for (std::string host; std::getline(hosts, host, ',');) c.admin_hosts.push_back(host);
   const auto format = get.choice("log.format", {"auto", "text", "json"});
   const bool text = format == 1 || (format == 0 && isatty(STDERR_FILENO) != 0);
   c.log_format = text ? observe::log_format::text : observe::log_format::json;

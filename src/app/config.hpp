@@ -1,9 +1,11 @@
 #pragma once
 
+#include <boost/asio/ip/tcp.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "app/settings.hpp"
 #include "aws/environment.hpp"
@@ -32,6 +34,8 @@ struct config {
   pg::load_mode mode = pg::load_mode::exactly_once;
   pipeline::options pipeline;
   unsigned threads = 1;
+  std::optional<boost::asio::ip::tcp::endpoint> admin;  ///< where the admin server listens, if there is one
+  std::vector<std::string> admin_hosts;
   observe::log_format log_format = observe::log_format::text;
   observe::level log_level = observe::level::info;
 };

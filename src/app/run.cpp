@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -20,6 +19,8 @@
 #include "app/commands.hpp"
 #include "app/context.hpp"
 #include "app/progress.hpp"
+#include "app/watch.hpp"
+#include "observe/process.hpp"
 #include "pg/catalogue.hpp"
 #include "pipeline/lane.hpp"
 #include "pipeline/pg_sink.hpp"
@@ -65,6 +66,7 @@ class service {
   void stop_all();
   void show(progress& bar);
   int conclude(clock::duration took);
+  result<> open_watch();
   int refuse(const failure& f);
 
   const config& config_;
@@ -73,6 +75,7 @@ class service {
   observe::counters counters_;
   boost::asio::io_context loop_{1};
   pipeline::signal changed_{loop_.get_executor()};
+  watch watch_{loop_.get_executor(), config_, counters_, log_};
   std::shared_ptr<const mask::key_ring> keys_;
   pg::load_plan load_plan_;
   queue_info queue_;
@@ -209,6 +212,16 @@ awaitable<void> service::control() {
     if (bar_wanted) show(bar);
   }
   bar.finish();
+  watch_.close();
+}
+
+// A drain that nobody asked to be watched is not: it is short, and several may run on one machine.
+result<> service::open_watch() {
+  if (until_empty_ && config_.values.find("admin.listen")->source == "default") return {};
+  return watch_.open(queue_, [this]() -> std::vector<observe::trouble> {
+    if (stopped_by_signal_) return {{"sluice is stopping", "nothing: what is held is being committed"}};
+    return {};
+  });
 }
 
 int service::refuse(const failure& f) {
@@ -237,6 +250,7 @@ int service::run() {
   loop_.restart();
   boost::asio::signal_set signals(loop_, SIGINT, SIGTERM);
   const auto started = clock::now();
+  if (auto opened = open_watch(); !opened) return refuse(opened.error());
   if (auto made = make_workers(); !made) return refuse(made.error());
   if (!until_empty_) {
     log_.info("started", {{"queue", queue_.url},
@@ -246,6 +260,8 @@ int service::run() {
   }
   boost::asio::co_spawn(loop_, watch_signals(signals), note);
   boost::asio::co_spawn(loop_, keep_ledger(), note);
+  boost::asio::co_spawn(loop_, watch_.serve(), note);
+  boost::asio::co_spawn(loop_, watch_.look_at_queue(), note);
   boost::asio::co_spawn(loop_, control(), [&](std::exception_ptr e) {
     note(e);
     signals.cancel();
@@ -277,11 +293,7 @@ int service::conclude(clock::duration took) {
                           {"given_back", counters_.given_back.get()},
                           {"seconds", seconds}});
   } else {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const auto cpu_us = [](const timeval& t) {
-      return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec);
-    };
+    const observe::process_figures process = observe::read_process();
     const double each = settled == 0 ? 0 : 1.0 / static_cast<double>(settled);
     fmt::print("{} {} into {} in {:.2f} s\n", stopped_by_signal_ || why ? "stopped draining" : "drained",
                queue_.url, config_.plan.table, seconds);
@@ -294,7 +306,7 @@ int service::conclude(clock::duration took) {
     fmt::print("  SQS requests    {:>12}   {:.2f} a message\n", grouped(counters_.requests.get()),
                static_cast<double>(counters_.requests.get()) * each);
     fmt::print("  CPU             {:>12.1f} us a message, {} MiB resident at most\n",
-               (cpu_us(usage.ru_utime) + cpu_us(usage.ru_stime)) * each, usage.ru_maxrss / 1024);
+               process.cpu_seconds * 1e6 * each, process.resident_bytes_max >> 20U);
   }
   if (!why) return exit_code::done;
   if (until_empty_) {

@@ -116,7 +116,7 @@ asio::awaitable<void> drive(busy_run& run, bool away) {
   constexpr auto step = 50ms;
   asio::steady_timer timer(co_await asio::this_coro::executor);
   auto at = std::chrono::steady_clock::now();
-  for (int steps = 0; !away || steps < 20s / step; ++steps) {
+  for (int steps = 0; !away || steps < 5s / step; ++steps) {
     run.step(step);
     timer.expires_at(at += step);
     co_await timer.async_wait(asio::use_awaitable);

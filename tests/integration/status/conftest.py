@@ -1,0 +1,75 @@
+"""The status page and its server: of a run that is played, and of a real one."""
+
+import json
+import os
+import pathlib
+import re
+import secrets
+import subprocess
+import sys
+
+import pytest
+
+sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1] / "e2e")]
+
+from chromium import Chromium  # noqa: E402
+from world import World, wait_for  # noqa: E402
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="session")
+def programs():
+    found = pathlib.Path(os.environ["SLUICE_BIN"])
+    for name in ("sluice", "sluice-sqs", "status_demo"):
+        assert (found / name).is_file(), f"SLUICE_BIN has no {name}: build with tests"
+    return found
+
+
+@pytest.fixture(scope="session")
+def repository():
+    return REPOSITORY
+
+
+@pytest.fixture
+def play(programs, tmp_path):
+    """Starts a played run; gives its address and its process."""
+    started = []
+
+    def start(mode="steady"):
+        port_file = tmp_path / f"port{len(started)}"
+        process = subprocess.Popen([programs / "status_demo", port_file, mode])
+        started.append(process)
+        wait_for(port_file.exists, "status_demo to listen", process=process)
+        return f"http://127.0.0.1:{port_file.read_text().strip()}", process
+
+    yield start
+    for process in started:
+        process.terminate()
+        assert process.wait(10) in (0, -15)
+
+
+@pytest.fixture
+def browser(tmp_path):
+    started = Chromium(tmp_path / "profile")
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def world(programs, tmp_path):
+    database = f"s{os.getpid()}_{secrets.token_hex(3)}"
+    made = World(programs, tmp_path, database)
+    made.admin_sql(f"CREATE DATABASE {database}")
+    try:
+        made.start_queue()
+        yield made
+    finally:
+        made.stop()
+        made.admin_sql(f"DROP DATABASE {database} WITH (FORCE)")
+
+
+def address_of(log):
+    """Where a sluice that logs to the file `log` says that its admin server is; empty until it does."""
+    found = re.search(r'"event":"admin_listening","address":("[^"]+")', log.read_text())
+    return json.loads(found[1]) if found else ""
