@@ -14,9 +14,9 @@ struct options {
   std::size_t segments = 6;               ///< all the memory that batches ever use
   std::chrono::milliseconds age_max{50};  ///< a batch that has waited this long is loaded, full or not
   std::size_t pollers_min = 1;
-  std::size_t pollers_max = 64;
+  std::size_t pollers_max = 128;
   std::size_t loaders = 2;                     ///< database connections: one commits while another copies
-  std::size_t ackers = 32;                     ///< DeleteMessageBatch calls in flight, at most
+  std::size_t ackers = 128;                    ///< DeleteMessageBatch calls in flight, at most
   std::chrono::seconds wait{20};               ///< long poll
   std::chrono::seconds visibility{30};         ///< what a received message gets: the queue's setting
   std::chrono::milliseconds hold_max{60'000};  ///< how long messages are held while the database is away
