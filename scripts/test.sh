@@ -20,7 +20,7 @@ started=$(date +%s)
 step() {
   name=$1
   shift
-  log="$logs/$(echo "$name" | tr ' ' '-').log"
+  log="$logs/$(echo "$name" | tr -cs '[:alnum:]\n' -).log"
   at=$(date +%s)
   if [ -n "${V:-}" ]; then
     echo "== $name"
