@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <iostream>
+#include <stdexcept>
 #include <string>
 
 #include "app/commands.hpp"
@@ -38,7 +39,13 @@ int mask_values(const config& c, const mask_options& o) {
 }
 
 int keygen(const std::string& id) {
-  fmt::print("{}\n", mask::key_ring::generate(id));
+  try {
+    fmt::print("{}\n", mask::key_ring::generate(id));
+  } catch (const std::invalid_argument&) {
+    print_failure({errc::bad_configuration, fmt::format("'{}' cannot be the id of a key", id),
+                   "take 1 to 16 letters, digits, - or _"});
+    return exit_code::refused;
+  }
   return exit_code::done;
 }
 

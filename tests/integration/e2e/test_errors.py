@@ -145,6 +145,12 @@ def test_a_wrong_command_line_is_refused_with_2(world):
         assert "--help" in done.stderr
 
 
+def test_a_key_id_that_is_none_is_refused(world):
+    done = world.run("keygen", "a b")
+    assert done.returncode == 2
+    assert done.stderr.startswith("sluice: 'a b' cannot be the id of a key")
+
+
 def test_check_ticks_what_is_right_and_says_what_to_mend(ready):
     good = ready.ok("check")
     assert "FAIL" not in good.stdout
