@@ -7,7 +7,8 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export LANG=C.UTF-8 LC_ALL=C.UTF-8
 root=$PWD
-all="rules format shell dev integration python asan fuzz tsan clang-tidy release demo bench"
+all="rules format shell dev integration python release demo"
+deep="asan fuzz tsan clang-tidy bench"  # sanitizers, fuzzers, analysis, benchmarks: make test-deep
 
 logs=$root/build/logs
 summary=$logs/summary
@@ -115,7 +116,7 @@ group() {
     demo) step "demo" scripts/demo.sh ;;
     bench) build release && step "bench: smoke" bench/run.sh --smoke ;;
     localstack) build release && step "localstack" tests/localstack/run.sh tests/localstack/test.sh ;;
-    *) echo "test: no group $1; there are: $all localstack" >&2; exit 2 ;;
+    *) echo "test: no group $1; there are: $all $deep localstack" >&2; exit 2 ;;
   esac
 }
 
@@ -125,7 +126,10 @@ export ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19 TSAN_SYMBOLIZER_PATH=/us
 
 step "packages" scripts/install.sh test || exit 1
 # shellcheck disable=SC2086  # a list of words
-[ $# -gt 0 ] || set -- $all
+case "$*" in
+  "") set -- $all && echo "not in this run: $deep (make test-deep)" ;;
+  deep) set -- $deep ;;
+esac
 for each; do group "$each"; done
 
 echo
