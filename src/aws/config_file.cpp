@@ -131,10 +131,9 @@ result<config_file> load_config_file(const std::string& path) {
   const std::unique_ptr<std::FILE, file_closer> in(std::fopen(path.c_str(), "rb"));
   if (!in && (errno == ENOENT || errno == ENOTDIR)) return config_file{path, {}};
   std::string text;
-  std::array<char, 4096> part;
-  while (in) {
-    const std::size_t size = std::fread(part.data(), 1, part.size(), in.get());
-    if (size == 0) break;
+  std::array<char, 4096> part{};
+  for (std::size_t size = in ? part.size() : 0; size == part.size();) {  // a short read is the last
+    size = std::fread(part.data(), 1, part.size(), in.get());
     text.append(part.data(), size);
   }
   if (!in || std::ferror(in.get()) != 0) {

@@ -42,7 +42,7 @@ EVP_MAC* hmac_algorithm() {
 
 sha256_digest sha256(std::string_view data) {
   thread_local const std::unique_ptr<EVP_MD_CTX, md_deleter> context(EVP_MD_CTX_new());
-  sha256_digest digest;
+  sha256_digest digest{};
   must(context && EVP_DigestInit_ex2(context.get(), sha256_algorithm(), nullptr) == 1 &&
            EVP_DigestUpdate(context.get(), data.data(), data.size()) == 1 &&
            EVP_DigestFinal_ex(context.get(), octets(digest.data()), nullptr) == 1,
@@ -66,7 +66,7 @@ void hmac_sha256::set_key(std::span<const std::byte> key) {
 }
 
 sha256_digest hmac_sha256::operator()(std::string_view data) {
-  sha256_digest digest;
+  sha256_digest digest{};
   std::size_t size = 0;
   must(EVP_MAC_init(context_.get(), nullptr, 0, nullptr) == 1 &&  // the same key again
            EVP_MAC_update(context_.get(), octets(data.data()), data.size()) == 1 &&

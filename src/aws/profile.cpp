@@ -46,7 +46,7 @@ result<profile> profile::load(const environment& env) {
 
 // Of [default] and [profile default], SDKs take the second if both are there.
 std::string profile::config_section() const {
-  std::string prefixed = "profile " + name_;
+  const std::string prefixed = "profile " + name_;
   return name_ == "default" && !config_.sections.contains(prefixed) ? name_ : prefixed;
 }
 

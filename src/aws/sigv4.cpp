@@ -78,7 +78,7 @@ key signing_key(std::string_view secret_access_key, std::string_view yyyymmdd, c
 }
 
 std::string signature(const key& k, std::string_view string_to_sign) {
-  thread_local hmac_sha256 hmac;
+  static thread_local hmac_sha256 hmac;
   hmac.set_key(k);
   return hex(hmac(string_to_sign));
 }

@@ -43,8 +43,8 @@ bool is_closed(const error_code& e) noexcept {
 }  // namespace
 
 struct client::impl {
-  impl(asio::any_io_executor executor, endpoint to, options o, std::shared_ptr<asio::ssl::context> tls)
-      : link(std::move(executor), std::move(to), std::move(tls)), limits(o) {
+  impl(const asio::any_io_executor& executor, endpoint to, options o, std::shared_ptr<asio::ssl::context> tls)
+      : link(executor, std::move(to), std::move(tls)), limits(o) {
     input.reserve(input_bytes);
   }
 

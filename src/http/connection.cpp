@@ -28,8 +28,9 @@ struct connection::lookup {
   tcp::resolver::results_type found;
 };
 
-connection::connection(asio::any_io_executor executor, endpoint to, std::shared_ptr<asio::ssl::context> tls)
-    : to_(std::move(to)), socket_(std::move(executor)), tls_(std::move(tls)) {}
+connection::connection(const asio::any_io_executor& executor, endpoint to,
+                       std::shared_ptr<asio::ssl::context> tls)
+    : to_(std::move(to)), socket_(executor), tls_(std::move(tls)) {}
 
 void connection::close() noexcept {
   established_ = false;
@@ -50,8 +51,7 @@ asio::awaitable<error_code> connection::find_addresses(tcp::resolver::results_ty
   }
   // getaddrinfo cannot be interrupted: this waits for its handler or for `close`, whichever is first.
   const auto state = std::make_shared<lookup>(socket_.get_executor());
-  state->resolver.async_resolve(to_.host, std::to_string(to_.port),
-                                tcp::resolver::address_configured | tcp::resolver::numeric_service,
+  state->resolver.async_resolve(to_.host, std::to_string(to_.port), tcp::resolver::address_configured,
                                 [state](const error_code& failed, tcp::resolver::results_type results) {
                                   state->error = failed;
                                   state->found = std::move(results);
@@ -65,7 +65,7 @@ asio::awaitable<error_code> connection::find_addresses(tcp::resolver::results_ty
 }
 
 asio::awaitable<result<>> connection::open(std::chrono::milliseconds timeout) {
-  deadline limit(socket_.get_executor(), timeout, [this] { close(); });
+  const deadline limit(socket_.get_executor(), timeout, [this] { close(); });
   secure_.reset();
   error_code e;
   socket_.close(e);

@@ -20,7 +20,7 @@ namespace sluice::http {
 /// Used by one coroutine at a time, and outlives it; `close` may come from any other of the same thread.
 class connection {
  public:
-  connection(boost::asio::any_io_executor executor, endpoint to,
+  connection(const boost::asio::any_io_executor& executor, endpoint to,
              std::shared_ptr<boost::asio::ssl::context> tls);
 
   /// Within `timeout`, all together. Failures name the endpoint.

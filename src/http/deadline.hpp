@@ -17,8 +17,8 @@ namespace sluice {
 class deadline {
  public:
   template <class Act>
-  deadline(boost::asio::any_io_executor executor, std::chrono::steady_clock::duration after, Act act)
-      : state_(std::make_shared<state>(std::move(executor))) {
+  deadline(const boost::asio::any_io_executor& executor, std::chrono::steady_clock::duration after, Act act)
+      : state_(std::make_shared<state>(executor)) {
     state_->timer.expires_after(after);
     state_->timer.async_wait([s = state_, act = std::move(act)](const boost::system::error_code& e) mutable {
       if (e || !s->armed) return;
@@ -37,7 +37,7 @@ class deadline {
 
  private:
   struct state {
-    explicit state(boost::asio::any_io_executor executor) : timer(std::move(executor)) {}
+    explicit state(const boost::asio::any_io_executor& executor) : timer(executor) {}
     boost::asio::steady_timer timer;
     bool armed = true;
     bool expired = false;

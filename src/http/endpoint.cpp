@@ -20,7 +20,7 @@ failure refused(std::string_view url, std::string_view why) {
 result<endpoint> parse_endpoint(std::string_view url) {
   const auto parsed = boost::urls::parse_uri(boost::urls::string_view(url.data(), url.size()));
   if (!parsed) return refused(url, "not a URL");
-  const boost::urls::url_view u = *parsed;
+  const boost::urls::url_view& u = *parsed;
 
   endpoint e;
   e.tls = u.scheme_id() == boost::urls::scheme::https;
