@@ -116,3 +116,24 @@ TEST_CASE("a plan with keyed masks and no ring is refused, and says what to do")
   CHECK(keys.error().code == make_error_code(errc::missing_key));
   CHECK(keys.error().fix.find("sluice keygen") != std::string::npos);
 }
+
+TEST_CASE("the admin server is on loopback, elsewhere where it is told, or off") {
+  const auto loopback = load_config(nothing, "", {});
+  REQUIRE(loopback.has_value());
+  REQUIRE(loopback->admin.has_value());
+  CHECK(loopback->admin->address().is_loopback());
+
+  const auto wide =
+      load_config(nothing, "", {{"admin.listen", "0.0.0.0:80"}, {"admin.hosts", "a,b.internal"}});
+  REQUIRE(wide.has_value());
+  CHECK(wide->admin->port() == 80);
+  CHECK(wide->admin_hosts == std::vector<std::string>{"a", "b.internal"});
+
+  const auto off = load_config(nothing, "", {{"admin.listen", "off"}});
+  REQUIRE(off.has_value());
+  CHECK_FALSE(off->admin.has_value());
+
+  const auto bad = load_config(nothing, "", {{"admin.listen", "example.org:80"}});
+  REQUIRE_FALSE(bad.has_value());
+  CHECK(bad.error().what.starts_with("flag: 'example.org:80'"));
+}
