@@ -25,33 +25,34 @@ void history::record(steady_time now, const counters& c) {
     return;
   }
   const std::uint64_t before = committed();
-  const double seconds = std::chrono::duration<double>(now - moments_.back().at).count();
   moments_.push_back(std::move(m));
   if (moments_.size() > recently + 1) moments_.pop_front();
-  const std::uint64_t gained = committed() - before;
-  if (gained > 0 || c.held.get() == 0) moved_ = now;
+  if (committed() > before || c.held.get() == 0) moved_ = now;
 
   constexpr double none = std::numeric_limits<double>::quiet_NaN();
   const auto lag = recent(send_to_commit);
-  samples_.push_back({.messages_per_second = seconds > 0 ? static_cast<double>(gained) / seconds : 0,
+  samples_.push_back({.messages_per_second = committed_rate(5),
                       .lag_p50 = lag.count() > 0 ? lag.quantile(0.5) : none,
                       .lag_p99 = lag.count() > 0 ? lag.quantile(0.99) : none,
                       .backlog = c.queue_visible.get()});
   if (samples_.size() > kept) samples_.pop_front();
 }
 
-double history::per_second(std::uint64_t gained) const noexcept {
-  const double seconds = std::chrono::duration<double>(moments_.back().at - moments_.front().at).count();
-  return seconds > 0 ? static_cast<double>(gained) / seconds : 0;
-}
-
 double history::rate(std::size_t counter_index) const noexcept {
   if (moments_.empty()) return 0;
-  return per_second(moments_.back().counts[counter_index] - moments_.front().counts[counter_index]);
+  const moment& from = moments_.front();
+  return per_second(moments_.back().counts[counter_index] - from.counts[counter_index], from.at);
 }
 
-double history::committed_rate() const noexcept {
-  return moments_.empty() ? 0 : per_second(recent(send_to_commit).count());
+double history::committed_rate(std::size_t over) const noexcept {
+  if (moments_.empty()) return 0;
+  const moment& from = moments_[moments_.size() - 1 - std::min(over, moments_.size() - 1)];
+  return per_second(committed() - from.times[send_to_commit].count(), from.at);
+}
+
+double history::per_second(std::uint64_t gained, steady_time since) const noexcept {
+  const double seconds = std::chrono::duration<double>(moments_.back().at - since).count();
+  return seconds > 0 ? static_cast<double>(gained) / seconds : 0;
 }
 
 histogram::snapshot history::recent(std::size_t histogram_index) const noexcept {

@@ -21,7 +21,7 @@ class history {
   static constexpr std::size_t recently = 10;  ///< samples that rates and quantiles are taken over
 
   struct sample {
-    double messages_per_second = 0;  ///< committed, in this sample alone
+    double messages_per_second = 0;  ///< committed, over the last five samples: batches come in bursts
     double lag_p50 = 0;  ///< send to commit, in seconds, of what was committed recently; NaN if nothing was
     double lag_p99 = 0;
     std::int64_t backlog = -1;  ///< visible in the queue; -1: unknown
@@ -32,8 +32,8 @@ class history {
   const std::deque<sample>& samples() const noexcept { return samples_; }
 
   /// A second's worth, over the last ten samples. 0 while there is only one.
-  double rate(std::size_t counter_index) const noexcept;  ///< index in counter_figures()
-  double committed_rate() const noexcept;                 ///< messages
+  double rate(std::size_t counter_index) const noexcept;              ///< index in counter_figures()
+  double committed_rate(std::size_t over = recently) const noexcept;  ///< messages
   /// What a histogram gained over the last ten samples.
   histogram::snapshot recent(std::size_t histogram_index) const noexcept;
   std::uint64_t committed() const noexcept;  ///< messages, since the start
@@ -47,7 +47,7 @@ class history {
     std::vector<std::uint64_t> counts;       ///< as counter_figures()
     std::vector<histogram::snapshot> times;  ///< as histogram_figures()
   };
-  double per_second(std::uint64_t gained) const noexcept;
+  double per_second(std::uint64_t gained, steady_time since) const noexcept;
 
   std::deque<sample> samples_;
   std::deque<moment> moments_;  ///< the newest last, `recently` + 1 at most
