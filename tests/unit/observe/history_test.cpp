@@ -53,6 +53,7 @@ TEST_CASE("rates are those of the last ten samples") {
   REQUIRE(counter_figures()[0].member == &counters::received);
   CHECK(h.rate(0) == Approx(100));
   CHECK(h.committed_rate() == Approx(7));
+  CHECK(h.samples().back().messages_per_second == Approx(7));
 }
 
 TEST_CASE("five minutes are kept, and no more") {
