@@ -107,6 +107,8 @@ def test_what_a_message_or_a_name_holds_is_shown_as_text_and_never_as_html(play,
 
 
 def test_the_page_follows_a_real_drain(world, browser, tmp_path):
+    # Slow enough that it is still under way when the browser has come up.
+    world.restart_queue("--latency-ms", "30", "--fault-operations", "ReceiveMessage")
     world.ok("init-db")
     world.ok("send", SAMPLES, "--create", "--count", "60000")
     log = tmp_path / "drain.log"
