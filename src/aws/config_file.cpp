@@ -132,9 +132,8 @@ result<config_file> load_config_file(const std::string& path) {
   if (!in && (errno == ENOENT || errno == ENOTDIR)) return config_file{path, {}};
   std::string text;
   std::array<char, 4096> part{};
-  for (std::size_t size = in ? part.size() : 0; size == part.size();) {  // a short read is the last
-    size = std::fread(part.data(), 1, part.size(), in.get());
-    text.append(part.data(), size);
+  while (in && std::feof(in.get()) == 0 && std::ferror(in.get()) == 0) {
+    text.append(part.data(), std::fread(part.data(), 1, part.size(), in.get()));
   }
   if (!in || std::ferror(in.get()) != 0) {
     return failure{errc::bad_configuration, fmt::format("cannot read {}: {}", path, std::strerror(errno)),

@@ -42,7 +42,7 @@ void append_member(std::string& out, std::string_view name, std::string_view val
 // A map with the comma where it belongs; `append_value` appends one value.
 template <class Map, class AppendValue>
 void append_map(std::string& out, std::string_view name, const Map& map, AppendValue append_value) {
-  append(out, ",\"{}\":{{", name);
+  append(out, R"(,"{}":{{)", name);
   for (const char* comma = ""; const auto& [key, value] : map) {
     out += comma;
     comma = ",";
@@ -54,7 +54,7 @@ void append_map(std::string& out, std::string_view name, const Map& map, AppendV
 }
 
 void begin_entry(std::string& out, std::size_t i) {
-  append(out, "{}{{\"Id\":\"{}\"", i == 0 ? "" : ",", i);
+  append(out, R"({}{{"Id":"{}")", i == 0 ? "" : ",", i);
 }
 
 }  // namespace
