@@ -86,7 +86,10 @@ rules() {
 # clang's own compile commands: those of g++ have options that clang does not know.
 clang_tidy() {
   [ -f build/asan/compile_commands.json ] || cmake --preset asan >/dev/null || return 1
-  run-clang-tidy-19 -quiet -j 2 -p build/asan "$root/src/.*"
+  run-clang-tidy-19 -quiet -j 2 -p build/asan "$root/src/.*" && return
+  echo "== what it found, in short: $logs/clang-tidy.log"
+  grep -h -E ': (warning|error): ' "$logs/clang-tidy.log" | sort -u
+  return 1
 }
 
 fuzz() {
