@@ -22,7 +22,7 @@ install: ## Debian packages that a build needs
 install-test: ## Debian packages that the tests need
 	@scripts/install.sh test
 unit: ## Inner loop: build what changed, run the unit tests
-	@scripts/build.sh dev && ctest --test-dir build/dev -LE integration --output-on-failure --no-tests=error
+	@scripts/build.sh dev && ctest --test-dir build/dev -LE 'integration|simulation' -j 2 --output-on-failure --no-tests=error
 integration: ## Against a real PostgreSQL, the local queue, and clients that were written by others
 	@scripts/test.sh integration python
 asan: ## Unit and integration tests under AddressSanitizer and UndefinedBehaviorSanitizer

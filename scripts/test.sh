@@ -25,10 +25,10 @@ step() {
   at=$(date +%s)
   if [ -n "${V:-}" ]; then
     echo "== $name"
-    "$@"
+    ("$@")
   else
     printf '%-28s' "$name"
-    "$@" >"$log" 2>&1 </dev/null
+    ("$@") >"$log" 2>&1 </dev/null
   fi
   code=$?
   took=$(($(date +%s) - at))
