@@ -1,8 +1,10 @@
 """What an end-to-end test stands on."""
 
+import contextlib
 import json
 import os
 import pathlib
+import secrets
 import subprocess
 import time
 import urllib.request
@@ -101,6 +103,20 @@ class World:
 
     def stop(self):
         self.stop_queue()
+
+
+@contextlib.contextmanager
+def new_world(programs, folder):
+    """A queue server and an empty database, for as long as they are needed; a key ring; no AWS files of the user's."""
+    database = f"t{os.getpid()}_{secrets.token_hex(6)}"
+    made = World(programs, folder, database)
+    made.admin_sql(f"CREATE DATABASE {database}")
+    try:
+        made.start_queue()
+        yield made
+    finally:
+        made.stop()
+        made.admin_sql(f"DROP DATABASE {database} WITH (FORCE)")
 
 
 def wait_for(condition, what, seconds=20, process=None):

@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import re
-import secrets
 import subprocess
 import sys
 
@@ -13,7 +12,7 @@ import pytest
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1] / "e2e")]
 
 from chromium import Chromium  # noqa: E402
-from world import World, wait_for  # noqa: E402
+from world import new_world, wait_for  # noqa: E402
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 
@@ -58,15 +57,8 @@ def browser(tmp_path):
 
 @pytest.fixture
 def world(programs, tmp_path):
-    database = f"s{os.getpid()}_{secrets.token_hex(3)}"
-    made = World(programs, tmp_path, database)
-    made.admin_sql(f"CREATE DATABASE {database}")
-    try:
-        made.start_queue()
+    with new_world(programs, tmp_path) as made:
         yield made
-    finally:
-        made.stop()
-        made.admin_sql(f"DROP DATABASE {database} WITH (FORCE)")
 
 
 def address_of(log):
