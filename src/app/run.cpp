@@ -278,10 +278,8 @@ int service::run() {
 // The summary of a drain goes to standard output; that of a service is its last event.
 int service::conclude(clock::duration took) {
   std::optional<failure> why;
-  std::map<std::string, std::uint64_t> set_aside;
   for (const auto& w : workers_) {
     if (!w->outcome && !why) why = w->outcome.error();
-    for (const auto& [reason, n] : w->lane->set_aside()) set_aside[reason] += n;
   }
   const double seconds = std::chrono::duration<double>(took).count();
   const auto settled = counters_.rows.get() + counters_.set_aside.get() + counters_.duplicates.get();
@@ -299,7 +297,8 @@ int service::conclude(clock::duration took) {
                queue_.url, config_.plan.table, seconds);
     fmt::print("  rows loaded     {:>12}\n", grouped(counters_.rows.get()));
     fmt::print("  set aside       {:>12}\n", grouped(counters_.set_aside.get()));
-    for (const auto& [reason, n] : set_aside) fmt::print("    {:<28}{}\n", reason, grouped(n));
+    for (const auto& [reason, n] : counters_.set_aside_by_reason.read())
+      fmt::print("    {:<28}{}\n", reason, grouped(n));
     fmt::print("  known before    {:>12}\n", grouped(counters_.duplicates.get()));
     fmt::print("  rate            {:>12} messages/s\n",
                grouped(static_cast<std::uint64_t>(static_cast<double>(settled) / seconds)));

@@ -5,11 +5,9 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -51,10 +49,6 @@ class lane {
   /// called again.
   void stop();
 
-  /// Messages set aside, by reason and column ("missing_field user_id"). After `run`, or on the loop's
-  /// thread.
-  const std::map<std::string, std::uint64_t>& set_aside() const noexcept { return set_aside_; }
-
  private:
   // poller.cpp
   awaitable<void> poll(std::size_t index);
@@ -64,7 +58,7 @@ class lane {
   awaitable<bool> receive_failed(const failure& f, backoff& wait);
   awaitable<void> check_empty(queue& q);
   // loader.cpp
-  awaitable<void> load_batches(std::size_t index);
+  awaitable<void> load_batches();
   awaitable<batch*> next_batch();
   awaitable<result<pg::load_report>> load(sink& to, batch& b);
   awaitable<void> wait_for_sink(sink& to);
@@ -121,7 +115,6 @@ class lane {
   steady_time empty_since_{};
   std::optional<steady_time> stop_at_;  ///< when `stop` was called
   std::optional<failure> failure_;
-  std::map<std::string, std::uint64_t> set_aside_;
   std::uint64_t seeds_;
 };
 

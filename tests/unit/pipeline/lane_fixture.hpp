@@ -54,7 +54,6 @@ struct lane_fixture {
     const auto limit = time.now() + 1h;
     while (!process.ended() && time.now() < limit) step(process);
     REQUIRE(process.ended());
-    set_aside = process.lane().set_aside();
     return process.outcome();
   }
 
@@ -78,7 +77,6 @@ struct lane_fixture {
   sluice::pipeline::options options;
   sluice::observe::counters counters;
   sluice::observe::logger log{sluice::observe::log_format::text, sluice::observe::level::error};
-  std::map<std::string, std::uint64_t> set_aside;
 };
 
 }  // namespace tests

@@ -14,7 +14,7 @@ TEST_CASE("every good message becomes one row, every bad one is set aside, all a
   CHECK(f.counters.rows.get() == 500);
   CHECK(f.counters.set_aside.get() == 7);
   CHECK(f.counters.deleted.get() == 507);
-  CHECK(f.set_aside.at("missing_field user_id") == 7);
+  CHECK(f.counters.set_aside_by_reason.read().at("missing_field user_id") == 7);
 }
 
 TEST_CASE("an empty queue is drained at once") {
