@@ -110,8 +110,7 @@ awaitable<void> send_some(outbox& box, std::shared_ptr<sqs::session> session, co
         if (batch.empty()) break;
       }
       const verdict v = answer ? verdict::retry : classify(answer.error());
-      const bool can_wait = v == verdict::retry || v == verdict::reconnect || v == verdict::throttle;
-      const auto delay = can_wait ? wait.next(std::chrono::steady_clock::now()) : std::nullopt;
+      const auto delay = may_pass(v) ? wait.next(std::chrono::steady_clock::now()) : std::nullopt;
       if (!delay) {
         box.failed =
             answer ? failure{aws_errc::internal, "SQS did not take all messages of a batch, eight times over"}

@@ -19,6 +19,11 @@ enum class verdict {
 
 std::string_view to_string(verdict v) noexcept;
 
+/// Whether the same again, after a back-off, may succeed with nobody's help.
+constexpr bool may_pass(verdict v) noexcept {
+  return v == verdict::retry || v == verdict::reconnect || v == verdict::throttle;
+}
+
 /// The only place that decides. Covers SQLSTATE (PostgreSQL docs, appendix A), AWS error names, HTTP status,
 /// errno, Asio's and TLS's errors. What it does not know is `reconnect`: tried again within the caller's
 /// budget, never taken for success.

@@ -47,7 +47,7 @@ void lane::spawn(Task task, std::size_t& alive) {
 
 awaitable<result<>> lane::run() {
   for (std::size_t i = 0; i < options_.pollers_max; ++i) spawn(poll(i), pollers_alive_);
-  for (std::size_t i = 0; i < options_.loaders; ++i) spawn(load_batches(i), loaders_alive_);
+  for (std::size_t i = 0; i < options_.loaders; ++i) spawn(load_batches(), loaders_alive_);
   for (std::size_t i = 0; i < options_.ackers; ++i) spawn(settle(), settlers_alive_);
   spawn(keep_hidden(), heartbeat_alive_);
 

@@ -7,7 +7,7 @@ namespace sluice::pipeline {
 
 using namespace std::chrono_literals;
 
-awaitable<void> lane::load_batches(std::size_t) {
+awaitable<void> lane::load_batches() {
   const auto connection = ports_.open_sink();
   loading_.push_back(connection.get());
   while (batch* b = co_await next_batch()) {
@@ -24,7 +24,7 @@ awaitable<void> lane::load_batches(std::size_t) {
     }
     ask(*b, call::give_back);
     const verdict v = classify(report.error());
-    if (v == verdict::retry || v == verdict::reconnect || v == verdict::throttle) {
+    if (may_pass(v)) {
       co_await wait_for_sink(*connection);
     } else if (v != verdict::cancelled) {
       fail(report.error());
@@ -56,8 +56,7 @@ awaitable<result<pg::load_report>> lane::load(sink& to, batch& b) {
     if (sinks_closed_) co_return failure{errc::cancelled, "stopped"};
     auto report = co_await to.load(b.rows, outcome_unknown);
     const verdict v = report ? verdict::retry : classify(report.error());
-    const bool again =
-        !report && (v == verdict::retry || v == verdict::reconnect || v == verdict::throttle) && !stopping();
+    const bool again = !report && may_pass(v) && !stopping();
     const auto delay = again ? wait.next(clock::now()) : std::nullopt;
     if (!delay) {
       if (impaired) sink_found();
@@ -131,7 +130,6 @@ void lane::loaded(const batch& b, const pg::load_report& report, clock::duration
       std::string reason(why.reason);
       if (!why.column.empty()) reason += ' ' + why.column;
       counters_.set_aside_by_reason.add(reason);
-      ++set_aside_[std::move(reason)];
     }
     log_.info("messages_set_aside", {{"messages", report.set_aside}});
   }

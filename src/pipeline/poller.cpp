@@ -147,8 +147,7 @@ awaitable<bool> lane::receive_failed(const failure& f, backoff& wait) {
   if (v == verdict::cancelled) co_return !stopping();
   counters_.receive_failures.add();
   if (v == verdict::throttle) target_.throttled();
-  const bool can_wait = v == verdict::retry || v == verdict::reconnect || v == verdict::throttle;
-  const auto delay = can_wait ? wait.next(clock::now()) : std::nullopt;
+  const auto delay = may_pass(v) ? wait.next(clock::now()) : std::nullopt;
   if (!delay) {
     fail(f);
     co_return false;
