@@ -58,9 +58,9 @@ result<file_values> settings_of(const toml::table& root, const std::string& file
       return s.name.starts_with(std::string(section.str()) + ".");
     });
     if (keys == nullptr || !known) {
-      return failure{errc::bad_configuration,
-                     fmt::format("{}: unknown section '{}'", at(file, node), section.str()),
-                     "known are table, column, queue, aws, database, keys, load, limits, admin and log"};
+      return failure{
+          errc::bad_configuration, fmt::format("{}: unknown section '{}'", at(file, node), section.str()),
+          "known are table, column, queue, aws, database, keys, load, limits, admin, audit and log"};
     }
     for (const auto& [key, entry] : *keys) {
       const std::string name = fmt::format("{}.{}", section.str(), key.str());

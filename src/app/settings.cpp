@@ -49,6 +49,8 @@ constexpr setting table[] = {
      "address of status page, metrics and health checks, or off; a drain has them only where this is set"},
     {"admin.hosts", "SLUICE_ADMIN_HOSTS", "", "",
      "names, with commas between, by which these may be asked for besides localhost and addresses"},
+    {"audit.file", "SLUICE_AUDIT_FILE", "", "",
+     "where a line is written for each time that somebody opens what is masked or sealed; else syslog"},
     {"log.format", "SLUICE_LOG_FORMAT", "", "auto", "text, json, or auto: text on a terminal, else json"},
     {"log.level", "SLUICE_LOG_LEVEL", "", "info", "debug, info, warning or error"},
 };
