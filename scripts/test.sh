@@ -7,8 +7,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export LANG=C.UTF-8 LC_ALL=C.UTF-8
 root=$PWD
-all="rules format shell dev integration python release demo"
-deep="asan fuzz tsan clang-tidy bench"  # sanitizers, fuzzers, analysis, benchmarks: make test-deep
+all="rules format shell dev integration python release demo asan fuzz tsan clang-tidy bench"
 
 logs=$root/build/logs
 summary=$logs/summary
@@ -74,7 +73,10 @@ python_packages() {
     build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt &&
     echo "$wanted" >build/venv/installed
 }
-python_tests() { SLUICE_BIN=$root/build/$1/bin with_postgres build/venv/bin/python -m pytest -q tests/integration; }
+# python_tests PRESET [PLACE]: with the programs of that preset.
+python_tests() {
+  SLUICE_BIN=$root/build/$1/bin with_postgres build/venv/bin/python -m pytest -q "tests/integration${2:+/$2}"
+}
 
 format() { sources '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run -Werror; }
 shell() { sources '*.sh' .ci/run | xargs shellcheck -x -S warning; }
@@ -112,14 +114,17 @@ group() {
     dev) build dev && step "dev: unit" unit dev ;;
     integration) build dev && step "dev: integration" integration dev ;;
     python) build dev && step "python packages" python_packages && step "dev: python" python_tests dev ;;
-    asan | tsan) build "$1" && step "$1: unit" unit "$1" && step "$1: integration" integration "$1" ;;
+    asan | tsan)
+      build "$1" && step "$1: unit" unit "$1" && step "$1: integration" integration "$1" &&
+        step "python packages" python_packages && step "$1: end to end" python_tests "$1" e2e
+      ;;
     clang-tidy) step "clang-tidy" clang_tidy ;;
     fuzz) build asan && step "fuzz" fuzz ;;
     release) build release ;;
     demo) step "demo" scripts/demo.sh ;;
     bench) build release && step "bench: smoke" bench/run.sh --smoke ;;
     localstack) build release && step "localstack" tests/localstack/run.sh tests/localstack/test.sh ;;
-    *) echo "test: no group $1; there are: $all $deep localstack" >&2; exit 2 ;;
+    *) echo "test: no group $1; there are: $all localstack" >&2; exit 2 ;;
   esac
 }
 
@@ -129,10 +134,7 @@ export ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19 TSAN_SYMBOLIZER_PATH=/us
 
 step "packages" scripts/install.sh test || exit 1
 # shellcheck disable=SC2086  # a list of words
-case "$*" in
-  "") set -- $all && echo "not in this run: $deep (make test-deep)" ;;
-  deep) set -- $deep ;;
-esac
+[ $# -gt 0 ] || set -- $all
 for each; do group "$each"; done
 
 echo
