@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 using file_values = std::map<std::string, value, std::less<>>;
 
 result<std::string> read_file(const std::string& path, std::string_view what) {
-  std::ifstream in(path, std::ios::binary);
+  const std::ifstream in(path, std::ios::binary);
   std::ostringstream text;
   if (in) text << in.rdbuf();
   if (!in || in.bad()) {

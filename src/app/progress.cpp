@@ -34,9 +34,7 @@ std::string grouped(std::uint64_t n) {
 }
 
 progress::progress(std::string verb, std::uint64_t total, bool terminal)
-    : verb_(std::move(verb)), total_(total), terminal_(terminal), started_(clock::now()) {
-  last_ = started_;
-}
+    : verb_(std::move(verb)), total_(total), terminal_(terminal), started_(clock::now()), last_(started_) {}
 
 progress::~progress() {
   finish();

@@ -34,7 +34,7 @@ class progress {
   bool terminal_;
   bool drawn_ = false;
   std::chrono::steady_clock::time_point started_;
-  std::chrono::steady_clock::time_point last_{};
+  std::chrono::steady_clock::time_point last_;
   std::uint64_t last_done_ = 0;
   double rate_ = 0;
 };

@@ -18,7 +18,7 @@ failure refused(std::string_view url, std::string_view why) {
 }  // namespace
 
 result<endpoint> parse_endpoint(std::string_view url) {
-  const auto parsed = boost::urls::parse_uri(boost::urls::string_view(url.data(), url.size()));
+  const auto parsed = boost::urls::parse_uri(url);
   if (!parsed) return refused(url, "not a URL");
   const boost::urls::url_view& u = *parsed;
 
