@@ -68,7 +68,7 @@ void check_plan(checklist& list, const config& c, const std::shared_ptr<const ma
 }
 
 awaitable<void> check_queue(checklist& list, boost::asio::any_io_executor executor, const config& c) {
-  auto session = make_session(c);
+  auto session = make_session(c, executor);
   if (!session) {
     list.bad(session.error());
     list.skipped("queue: needs the above");

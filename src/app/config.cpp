@@ -10,6 +10,7 @@
 #include <sstream>
 #include <utility>
 
+#include "app/rds_login.hpp"
 #include "observe/admin_server.hpp"
 
 namespace sluice::app {
@@ -150,6 +151,7 @@ result<> fill(config& c) {
   c.database.user = c.values.text("database.user");
   c.database.password = secret(c.values.text("database.password"));
   c.database.database = c.values.text("database.name");
+  c.rds_iam = get.choice("database.auth", {"password", "rds-iam"}) == 1;
   c.database.statement_timeout = get.duration("database.statement_timeout", 1s, 1h);
 
   pipeline::options& p = c.pipeline;
@@ -214,6 +216,9 @@ result<config> load_config(const aws::environment& env, const std::string& file,
   c.values = settings::resolve({.env = env, .flags = flags, .file = from_file});
   c.env = overlay(c.values, env);
   if (auto filled = fill(c); !filled) return filled.error();
+  if (c.rds_iam) {
+    if (auto ready = use_rds_login(c); !ready) return ready.error();
+  }
   return c;
 }
 

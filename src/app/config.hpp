@@ -31,6 +31,7 @@ struct config {
   int receive_max = 10;
   std::optional<std::chrono::seconds> visibility;
   pg::connect_options database;
+  bool rds_iam = false;  ///< `database` makes a token for each connection
   pg::load_mode mode = pg::load_mode::exactly_once;
   pipeline::options pipeline;
   unsigned threads = 1;

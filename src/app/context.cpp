@@ -16,19 +16,19 @@
 
 namespace sluice::app {
 
-result<std::shared_ptr<sqs::session>> make_session(const config& c) {
+result<std::shared_ptr<sqs::session>> make_session(const config& c, boost::asio::any_io_executor executor) {
   auto aws = aws::load_settings(c.env);
   if (!aws) return aws.error();
   if (aws->region.empty()) {
     return failure{errc::bad_configuration, "no AWS region",
                    "set AWS_REGION, or `region` in the profile, or give --region"};
   }
-  auto credentials = aws::make_provider(c.env);
+  auto credentials = aws::make_provider(c.env, {.executor = std::move(executor)});
   if (!credentials) return credentials.error();
 
   auto session = std::make_shared<sqs::session>();
   auto where = http::parse_endpoint(
-      aws->endpoint_url.value_or(aws::sqs_endpoint(aws->region, aws->fips, aws->dual_stack)));
+      aws->endpoint_url.value_or(aws::regional_endpoint("sqs", aws->region, aws->fips, aws->dual_stack)));
   if (!where) return where.error();
   session->endpoint = *std::move(where);
   if (session->endpoint.tls) {

@@ -22,8 +22,8 @@ enum exit_code : int {
   interrupted = 130  ///< a second signal ended it at once; nothing is lost
 };
 
-/// Region, endpoint and credentials, put together for one loop.
-result<std::shared_ptr<sqs::session>> make_session(const config& c);
+/// Region, endpoint and credentials, put together for one loop, whose executor it is.
+result<std::shared_ptr<sqs::session>> make_session(const config& c, boost::asio::any_io_executor executor);
 
 /// The queue as it is.
 struct queue_info {

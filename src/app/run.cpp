@@ -92,7 +92,7 @@ awaitable<result<>> service::prepare() {
   if (auto reader = record::reader::make(config_.plan, keys_); !reader) co_return reader.error();
   load_plan_ = pg::load_plan::make(config_.plan, config_.mode);
 
-  auto session = make_session(config_);
+  auto session = make_session(config_, loop_.get_executor());
   if (!session) co_return session.error();
   sqs::client client(loop_.get_executor(), *session);
   auto found = co_await find_queue(client, config_);
@@ -112,7 +112,7 @@ awaitable<result<>> service::prepare() {
 }
 
 result<std::unique_ptr<pipeline::lane>> service::make_lane(boost::asio::io_context& loop) {
-  auto session = make_session(config_);
+  auto session = make_session(config_, loop.get_executor());
   if (!session) return session.error();
   auto reader = record::reader::make(config_.plan, keys_);
   if (!reader) return reader.error();

@@ -145,7 +145,7 @@ awaitable<result<int>> send_all(boost::asio::any_io_executor executor, const con
   box.total = o.count == 0 ? box.lines.size() : o.count;
   box.run_id = std::random_device()();
 
-  auto session = make_session(c);
+  auto session = make_session(c, executor);
   if (!session) co_return session.error();
   sqs::client client(executor, *session);
   auto url = co_await target_queue(client, c, o.create);

@@ -29,6 +29,8 @@ constexpr setting table[] = {
     {"database.port", "PGPORT", "PORT", "", "port of PostgreSQL"},
     {"database.user", "PGUSER", "USER", "", "role to connect as"},
     {"database.password", "PGPASSWORD", "PASSWORD", "", "its password; PGPASSFILE is read too", true},
+    {"database.auth", "SLUICE_DATABASE_AUTH", "", "password",
+     "password, or rds-iam: a token made from the AWS credentials for each connection, over TLS"},
     {"database.name", "PGDATABASE", "DATABASE", "", "database"},
     {"database.statement_timeout", "SLUICE_STATEMENT_TIMEOUT", "", "60s",
      "longest wait for an answer of PostgreSQL"},

@@ -68,7 +68,7 @@ result<> watch::open(const queue_info& queue, std::function<std::vector<observe:
   log_.info("admin_listening",
             {{"address", fmt::format("http://{}:{}/", at->address().to_string(), at->port())}});
 
-  auto session = make_session(config_);
+  auto session = make_session(config_, executor_);
   if (!session) return session.error();
   queue_ = std::make_unique<pipeline::sqs_queue>(
       executor_, *session, pipeline::sqs_queue::settings{.queue_url = queue.url}, counters_);

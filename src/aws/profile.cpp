@@ -34,14 +34,24 @@ result<profile> profile::load(const environment& env) {
   p.name_ = env("AWS_PROFILE").value_or("default");
   p.config_ = *std::move(config);
   p.credentials_ = *std::move(credentials);
-  const bool exists =
-      p.config_.sections.contains(p.config_section()) || p.credentials_.sections.contains(p.name_);
-  if (!exists && p.name_ != "default") {
+  if (!p.exists() && p.name_ != "default") {
     return failure{errc::bad_configuration,
                    fmt::format("AWS_PROFILE is {}, but there is no such profile in {}", p.name_, p.places()),
                    "add it there, or unset AWS_PROFILE"};
   }
   return p;
+}
+
+result<profile> profile::other(const std::string& name) const {
+  profile p = *this;
+  p.name_ = name;
+  if (p.exists()) return p;
+  return failure{errc::bad_configuration, fmt::format("there is no profile {} in {}", name, places()),
+                 "add it there"};
+}
+
+bool profile::exists() const {
+  return config_.sections.contains(config_section()) || credentials_.sections.contains(name_);
 }
 
 // Of [default] and [profile default], SDKs take the second if both are there.

@@ -16,6 +16,8 @@ class profile {
   /// By AWS_PROFILE, AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE and HOME. A profile that is named but in
   /// neither file is `bad_configuration`.
   static result<profile> load(const environment& env);
+  /// Another one of the same files; `bad_configuration` if it is in neither.
+  result<profile> other(const std::string& name) const;
 
   struct found {
     std::string value;
@@ -33,6 +35,7 @@ class profile {
 
  private:
   std::string config_section() const;
+  bool exists() const;
 
   std::string name_;
   config_file config_;

@@ -5,131 +5,209 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "aws/container.hpp"
+#include "aws/endpoints.hpp"
+#include "aws/instance.hpp"
+#include "aws/local_provider.hpp"
 #include "aws/profile.hpp"
+#include "aws/refreshing_provider.hpp"
+#include "aws/settings.hpp"
+#include "aws/sts.hpp"
 
 namespace sluice::aws {
 namespace {
 
-using shared_credentials = std::shared_ptr<const credentials>;
-
-constexpr std::string_view export_hint =
-    "use `aws configure export-credentials --format env`, or a role of the task or instance";
+using shared_provider = std::shared_ptr<credentials_provider>;
+using found_provider = result<shared_provider>;  // null: there are none at this place
 
 // What other SDKs can do and this cannot: better refused than passed over for some other identity.
 constexpr std::pair<std::string_view, std::string_view> refused_properties[] = {
-    {"role_arn", "assumes a role"},
-    {"web_identity_token_file", "uses web identity"},
     {"sso_session", "uses SSO"},
     {"sso_start_url", "uses SSO"},
+    {"mfa_serial", "asks for a code of a device"},
 };
-
-// It goes into a header: no blank, no line break, ASCII only.
-bool is_printable(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
-}
 
 failure refused(const profile& p, const profile::found& f, std::string_view does) {
   return {errc::missing_credentials,
           fmt::format("profile {} {} ({}), which sluice does not do", p.name(), does, f.place),
-          std::string(export_hint)};
+          "use `aws configure export-credentials --format env`, or a role of the task or instance"};
 }
 
-// A value, and where it is or should be.
-struct part {
-  std::optional<std::string> value;
-  std::string place;
-};
-
-result<shared_credentials> pair_of(const part& id, const part& key, const part& token, std::string source) {
-  for (const part* p : {&id, &key}) {
-    if (!p->value) {
-      const part& other = p == &id ? key : id;
-      return failure{errc::missing_credentials, fmt::format("{} is given, {} is not", other.place, p->place),
-                     "give both"};
-    }
-  }
-  for (const part* p : {&id, &key, &token}) {
-    if (p->value && !is_printable(*p->value)) {
-      return failure{errc::missing_credentials,
-                     p->place + " holds a blank, a line break or another character that no key has",
-                     "look for one at its end"};
-    }
-  }
-  auto c = std::make_shared<credentials>();
-  c->access_key_id = *id.value;
-  c->secret_access_key = secret(*key.value);
-  c->session_token = secret(token.value.value_or(""));
-  c->source = std::move(source);
-  return shared_credentials(std::move(c));
+failure wrong_profile(const profile& p, const std::string& what) {
+  return {errc::bad_configuration, fmt::format("profile {} of {}: {}", p.name(), p.places(), what),
+          "see \"Assume role credential provider\" in the AWS SDKs reference guide"};
 }
 
-result<shared_credentials> from_environment(const environment& env) {
-  const auto read = [&](const char* name) { return part{env(name), name}; };
-  const part id = read("AWS_ACCESS_KEY_ID");
-  const part key = read("AWS_SECRET_ACCESS_KEY");
-  if (!id.value && !key.value) return shared_credentials();
-  return pair_of(id, key, read("AWS_SESSION_TOKEN"), "environment");
-}
-
-result<shared_credentials> from_profile(const profile& p) {
-  for (const auto& [property, does] : refused_properties) {
-    if (const auto f = p.find(property)) return refused(p, *f, does);
-  }
-  const auto read = [&](const char* name) {
-    const auto f = p.find(name);
-    return f ? part{f->value, fmt::format("{} ({})", name, f->place)} : part{std::nullopt, name};
-  };
-  const part id = read("aws_access_key_id");
-  const part key = read("aws_secret_access_key");
-  if (id.value || key.value) {
-    return pair_of(id, key, read("aws_session_token"), "profile " + p.name());
-  }
-  if (const auto f = p.find("credential_process")) return refused(p, *f, "runs a credential_process");
-  return shared_credentials();
-}
-
-result<shared_credentials> find_credentials(const environment& env) {
-  auto found = from_environment(env);
-  if (!found || *found) return found;
-  const auto p = profile::load(env);
-  if (!p) return p.error();
-  found = from_profile(*p);
-  if (!found || *found) return found;
-
-  const std::string places = p->places();
-  return failure{errc::missing_credentials,
-                 fmt::format("no AWS credentials: not in the environment, not in profile {}{}{}", p->name(),
-                             places.empty() ? "" : " of ", places),
-                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (a local queue takes any)"};
-}
-
-// Those of the environment and of files. Other programs rotate the files: a refresh reads them again.
-class local_provider final : public credentials_provider {
+class chain {
  public:
-  local_provider(environment env, shared_credentials first)
-      : env_(std::move(env)), at_hand_(std::move(first)) {}
+  chain(const environment& env, const network& n) : env_(env), network_(n) {}
 
-  boost::asio::awaitable<result<shared_credentials>> get(bool refresh) override {
-    if (refresh) {
-      auto found = find_credentials(env_);
-      if (!found) co_return found.error();
-      at_hand_ = *std::move(found);
-    }
-    co_return at_hand_;
+  found_provider find() {
+    if (auto found = of_environment(); !found || *found) return found;
+    const auto p = profile::load(env_);
+    if (!p) return p.error();
+    if (auto found = of_profile(*p, {}); !found || *found) return found;
+    if (auto found = of_web_identity(); !found || *found) return found;
+    if (auto found = of_container(); !found || *found) return found;
+
+    const std::string places = p->places();
+    const std::string looked =
+        fmt::format("no AWS credentials: not in the environment, not in profile {}{}{}", p->name(),
+                    places.empty() ? "" : " of ", places);
+    if (!instance_source::is_disabled(env_)) return of_instance(looked);
+    return failure{
+        errc::missing_credentials, looked,
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (a local queue takes any)"};
   }
 
  private:
-  environment env_;
-  shared_credentials at_hand_;
+  template <class Source, class... Arguments>
+  shared_provider refreshed(Arguments&&... arguments) const {
+    return std::make_shared<refreshing_provider>(
+        std::make_unique<Source>(std::forward<Arguments>(arguments)..., network_), network_);
+  }
+
+  static found_provider local(local_provider::reader read) {
+    auto first = read();
+    if (!first) return first.error();
+    if (!*first) return shared_provider();
+    return shared_provider(std::make_shared<local_provider>(std::move(read), *std::move(first)));
+  }
+
+  found_provider of_environment() const {
+    return local([env = env_] { return keys_of_environment(env); });
+  }
+
+  found_provider keys_in(const profile& p) const {
+    return local([env = env_, name = p.name()]() -> result<std::shared_ptr<const credentials>> {
+      const auto in_use = profile::load(env);
+      if (!in_use) return in_use.error();
+      const auto again = in_use->other(name);
+      if (!again) return std::shared_ptr<const credentials>();  // not even [default] is there
+      return keys_of_profile(*again);
+    });
+  }
+
+  // `above` are the profiles that lead here by source_profile.
+  found_provider of_profile(const profile& p, std::vector<std::string> above) const {
+    for (const auto& [property, does] : refused_properties) {
+      if (const auto f = p.find(property)) return refused(p, *f, does);
+    }
+    if (const auto arn = p.find("role_arn")) return of_role(p, arn->value, std::move(above));
+    if (const auto f = p.find("web_identity_token_file")) {
+      return wrong_profile(p, "web_identity_token_file without role_arn");
+    }
+    if (auto found = keys_in(p); !found || *found) return found;
+    if (const auto f = p.find("credential_process")) return refused(p, *f, "runs a credential_process");
+    return shared_provider();
+  }
+
+  found_provider of_role(const profile& p, const std::string& arn, std::vector<std::string> above) const {
+    const auto text = [&](std::string_view name) {
+      const auto f = p.find(name);
+      return f ? f->value : std::string();
+    };
+    role r{.arn = arn, .external_id = text("external_id"), .duration_seconds = text("duration_seconds")};
+    if (const auto name = text("role_session_name"); !name.empty()) r.session_name = name;
+    auto at = find_sts();
+    if (!at) return at.error();
+    if (const auto token_file = p.find("web_identity_token_file")) {
+      return refreshed<web_identity_source>(std::move(r), token_file->value, *std::move(at));
+    }
+    auto base = base_of(p, std::move(above));
+    if (!base) return base.error();
+    return refreshed<assumed_role_source>(std::move(r), *std::move(base), *std::move(at));
+  }
+
+  // Who asks for the role. Never null.
+  found_provider base_of(const profile& p, std::vector<std::string> above) const {
+    const auto source = p.find("source_profile");
+    const auto named = p.find("credential_source");
+    if (source.has_value() == named.has_value()) {
+      return wrong_profile(p, "role_arn needs source_profile or credential_source, one of the two");
+    }
+    found_provider base = shared_provider();
+    if (named) {
+      base = of_named_source(p, named->value);
+    } else if (source->value == p.name()) {
+      base = keys_in(p);  // its own keys, and not its role again
+    } else {
+      above.push_back(p.name());
+      if (std::ranges::find(above, source->value) != above.end()) {
+        return wrong_profile(p, fmt::format("source_profile {} leads back to it", source->value));
+      }
+      const auto next = p.other(source->value);
+      if (!next) return next.error();
+      base = of_profile(*next, std::move(above));
+    }
+    if (base && !*base) return wrong_profile(p, "there are no credentials where its role_arn looks for them");
+    return base;
+  }
+
+  found_provider of_named_source(const profile& p, const std::string& name) const {
+    if (name == "Environment") return of_environment();
+    if (name == "EcsContainer") return of_container();
+    if (name == "Ec2InstanceMetadata") return of_instance("credential_source is Ec2InstanceMetadata");
+    return wrong_profile(p, fmt::format("credential_source {} is none of Environment, EcsContainer and "
+                                        "Ec2InstanceMetadata",
+                                        name));
+  }
+
+  found_provider of_web_identity() const {
+    const auto token_file = env_("AWS_WEB_IDENTITY_TOKEN_FILE");
+    if (!token_file) return shared_provider();
+    const auto arn = env_("AWS_ROLE_ARN");
+    if (!arn) {
+      return failure{errc::missing_credentials, "AWS_WEB_IDENTITY_TOKEN_FILE is given, AWS_ROLE_ARN is not",
+                     "give both"};
+    }
+    auto at = find_sts();
+    if (!at) return at.error();
+    role r;
+    r.arn = *arn;
+    if (auto name = env_("AWS_ROLE_SESSION_NAME")) r.session_name = *std::move(name);
+    return refreshed<web_identity_source>(std::move(r), *token_file, *std::move(at));
+  }
+
+  found_provider of_container() const {
+    if (!container_source::is_named(env_)) return shared_provider();
+    const auto s = load_settings(env_);
+    if (!s) return s.error();
+    auto at = container_source::find(env_, s->ca_bundle);
+    if (!at) return at.error();
+    return refreshed<container_source>(env_, *std::move(at));
+  }
+
+  found_provider of_instance(std::string looked) const {
+    auto at = instance_source::find(env_);
+    if (!at) return at.error();
+    return refreshed<instance_source>(*std::move(at), std::move(looked));
+  }
+
+  result<sts> find_sts() const {
+    const auto s = load_settings(env_);
+    if (!s) return s.error();
+    if (s->region.empty()) {
+      return failure{errc::bad_configuration, "a role is to be assumed, but there is no AWS region",
+                     "set AWS_REGION"};
+    }
+    auto at =
+        make_peer(s->sts_endpoint_url.value_or(regional_endpoint("sts", s->region, s->fips, s->dual_stack)),
+                  "STS", s->ca_bundle);
+    if (!at) return at.error();
+    return sts{*std::move(at), s->region};
+  }
+
+  const environment& env_;
+  const network& network_;
 };
 
 }  // namespace
 
-result<std::shared_ptr<credentials_provider>> make_provider(const environment& env) {
-  auto found = find_credentials(env);
-  if (!found) return found.error();
-  return std::shared_ptr<credentials_provider>(std::make_shared<local_provider>(env, *std::move(found)));
+result<std::shared_ptr<credentials_provider>> make_provider(const environment& env, const network& n) {
+  return chain(env, n).find();
 }
 
 }  // namespace sluice::aws

@@ -43,15 +43,17 @@ bool is_region(std::string_view text) {
          });
 }
 
-result<std::optional<found>> find_endpoint(const environment& env, const profile& p) {
+// `variable` is the service's own, `property` what it is in a services section.
+result<std::optional<found>> find_endpoint(const environment& env, const profile& p,
+                                           std::string_view variable, std::string_view property) {
   const auto ignored =
       look_up_flag(env, p, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls");
   if (!ignored) return ignored.error();
   if (*ignored) return std::optional<found>();
-  for (const std::string_view variable : {"AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"}) {
-    if (auto url = env(variable)) return std::optional(found{*std::move(url), std::string(variable)});
+  for (const std::string_view each : {variable, std::string_view("AWS_ENDPOINT_URL")}) {
+    if (auto url = env(each)) return std::optional(found{*std::move(url), std::string(each)});
   }
-  auto service = p.find_in_services("sqs.endpoint_url");
+  auto service = p.find_in_services(property);
   if (!service || *service) return service;
   return p.find("endpoint_url");
 }
@@ -73,12 +75,15 @@ result<settings> load_settings(const environment& env) {
     s.region = region->value;
     s.region_source = region->place;
   }
-  const auto endpoint = find_endpoint(env, *p);
+  const auto endpoint = find_endpoint(env, *p, "AWS_ENDPOINT_URL_SQS", "sqs.endpoint_url");
   if (!endpoint) return endpoint.error();
   if (*endpoint) {
     s.endpoint_url = (*endpoint)->value;
     s.endpoint_source = (*endpoint)->place;
   }
+  const auto sts = find_endpoint(env, *p, "AWS_ENDPOINT_URL_STS", "sts.endpoint_url");
+  if (!sts) return sts.error();
+  if (*sts) s.sts_endpoint_url = (*sts)->value;
   if (const auto bundle = look_up(env, *p, {"AWS_CA_BUNDLE"}, "ca_bundle")) s.ca_bundle = bundle->value;
 
   const auto fips = look_up_flag(env, *p, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint");

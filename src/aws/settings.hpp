@@ -16,6 +16,8 @@ struct settings {
   /// AWS_ENDPOINT_URL_SQS, AWS_ENDPOINT_URL, the profile's services section, the profile
   std::optional<std::string> endpoint_url;
   std::string endpoint_source;
+  /// The same for STS, which roles are taken on at: AWS_ENDPOINT_URL_STS and so on
+  std::optional<std::string> sts_endpoint_url;
   std::string ca_bundle;    ///< AWS_CA_BUNDLE, profile's ca_bundle
   bool fips = false;        ///< AWS_USE_FIPS_ENDPOINT, profile's use_fips_endpoint
   bool dual_stack = false;  ///< AWS_USE_DUALSTACK_ENDPOINT, profile's use_dualstack_endpoint

@@ -62,6 +62,9 @@ struct connection::impl {
   result<> assign_socket();
   void finish() noexcept;
 
+  failure closed() const {
+    return {errc::cancelled, fmt::format("closed connection to {}", options_.where())};
+  }
   failure ended(failure f) {
     finish();
     return f;
@@ -121,8 +124,7 @@ awaitable<result<>> connection::impl::wait(readiness what) {
       break;
     }
   }
-  if (closed_outside_)
-    co_return failure(errc::cancelled, fmt::format("closed connection to {}", options_.where()));
+  if (closed_outside_) co_return closed();
   if (limit.expired()) {
     co_return ended({errc::timed_out,
                      fmt::format("no answer from PostgreSQL at {} within {}", options_.where(), allowed_)});
@@ -134,6 +136,12 @@ awaitable<result<>> connection::impl::wait(readiness what) {
 awaitable<result<>> connection::impl::connect() {
   finish();
   closed_outside_ = false;
+  if (options_.password_for) {
+    auto made = co_await options_.password_for(executor_, options_);
+    if (closed_outside_) co_return closed();
+    if (!made) co_return made.error();
+    options_.password = *std::move(made);
+  }
   start_clock(options_.connect_timeout);
   const bool given = is_given(options_, "hostaddr", "PGHOSTADDR");
   addresses at{options_.host, {}, options_.port};

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,6 +23,10 @@ namespace sluice::pg {
 struct connect_options {
   std::string host, port, user, database;
   secret password;
+  /// Where passwords are made for one connection each, it is asked for one before every connect, in place of
+  /// `password`. On the connection's loop; each of its waits has an end.
+  std::function<boost::asio::awaitable<result<secret>>(boost::asio::any_io_executor, const connect_options&)>
+      password_for;
   std::string application_name = "sluice";
   std::chrono::milliseconds connect_timeout{5'000};
   /// Longest wait for any one answer of the server.

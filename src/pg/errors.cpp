@@ -32,6 +32,12 @@ std::string_view refusal_sqlstate(std::string_view text) noexcept {
 failure refused(const connect_options& o, std::string_view code) {
   const std::string at = endpoint(o);
   const error_code e = sqlstate(code);
+  if (o.password_for && (code == "28P01" || code == "28000")) {
+    return {
+        e, fmt::format("the IAM token of user {} was refused at {}", o.user, at),
+        "grant it rds_iam, allow this identity rds-db:connect for it, and give the instance's own name and "
+        "region"};
+  }
   if (code == "28P01") {
     return {e, fmt::format("password refused for user {} at {}", o.user, at), "check PGPASSWORD"};
   }

@@ -52,7 +52,7 @@ class queue {
     if (!endpoint) FAIL("SLUICE_SQS_ENDPOINT is not set: see tests/integration/sqs/with_sqs.sh");
     shared_->endpoint = http::parse_endpoint(*endpoint).value();
     shared_->region = aws::load_settings(env).value().region;
-    shared_->credentials = aws::make_provider(env).value();
+    shared_->credentials = aws::make_provider(env, {.executor = loop_.get_executor()}).value();
     c.emplace(loop_.get_executor(), shared_);
     url = must(c->create_queue(name, {{"VisibilityTimeout", "30"}}));
   }

@@ -122,10 +122,10 @@ TEST_CASE("what cannot be right is refused with its place") {
 }
 
 TEST_CASE("SQS endpoints by partition and variant") {
-  CHECK(sqs_endpoint("eu-west-1") == "https://sqs.eu-west-1.amazonaws.com");
-  CHECK(sqs_endpoint("cn-north-1") == "https://sqs.cn-north-1.amazonaws.com.cn");
-  CHECK(sqs_endpoint("us-east-1", true) == "https://sqs-fips.us-east-1.amazonaws.com");
-  CHECK(sqs_endpoint("us-gov-west-1", true) == "https://sqs.us-gov-west-1.amazonaws.com");
-  CHECK(sqs_endpoint("eu-west-1", false, true) == "https://sqs.eu-west-1.api.aws");
-  CHECK(sqs_endpoint("us-east-1", true, true) == "https://sqs-fips.us-east-1.api.aws");
+  CHECK(regional_endpoint("sqs", "eu-west-1") == "https://sqs.eu-west-1.amazonaws.com");
+  CHECK(regional_endpoint("sqs", "cn-north-1") == "https://sqs.cn-north-1.amazonaws.com.cn");
+  CHECK(regional_endpoint("sqs", "us-east-1", true) == "https://sqs-fips.us-east-1.amazonaws.com");
+  CHECK(regional_endpoint("sqs", "us-gov-west-1", true) == "https://sqs.us-gov-west-1.amazonaws.com");
+  CHECK(regional_endpoint("sqs", "eu-west-1", false, true) == "https://sqs.eu-west-1.api.aws");
+  CHECK(regional_endpoint("sqs", "us-east-1", true, true) == "https://sqs-fips.us-east-1.api.aws");
 }

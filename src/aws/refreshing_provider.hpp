@@ -1,0 +1,43 @@
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "aws/credentials_source.hpp"
+#include "aws/provider.hpp"
+
+namespace sluice::aws {
+
+/// Keeps what a source gave, and asks for more before it ends.
+///
+/// In the last 15 minutes one caller fetches new ones while the others go on with the old; a fetch that fails
+/// then is tried again a minute later. Only when there are none, or they have ended, does everybody wait for
+/// that one fetch. Belongs to one loop, as its callers do; lives until they have returned.
+class refreshing_provider final : public credentials_provider {
+ public:
+  static constexpr std::chrono::minutes ahead{15};     ///< botocore's advisory window
+  static constexpr std::chrono::seconds again{60};     ///< between fetches that gave nothing better
+  static constexpr std::chrono::seconds just_now{10};  ///< no refusal makes what is this new be fetched again
+
+  refreshing_provider(std::unique_ptr<credentials_source> source, network n);
+
+  boost::asio::awaitable<result<std::shared_ptr<const credentials>>> get(bool refresh) override;
+
+ private:
+  boost::asio::awaitable<void> fetch();
+  boost::asio::awaitable<void> wait_for_fetch();
+  bool has_ended() const;
+  bool is_due(bool refresh) const;
+
+  std::unique_ptr<credentials_source> source_;
+  network network_;
+  std::shared_ptr<const credentials> at_hand_;
+  std::optional<failure> failed_;          ///< the last fetch's
+  std::chrono::sys_seconds fetched_at_{};  ///< when the last one began
+  bool fetching_ = false;
+  std::vector<boost::asio::steady_timer*> waiting_;
+};
+
+}  // namespace sluice::aws
