@@ -28,6 +28,7 @@ Examples:
   sluice send events.ndjson --create    put messages into the queue
   sluice drain                          load what the queue holds, then end
   sluice run                            load until SIGTERM
+  sluice unmask TOKEN --reason WHY      open what a masked column holds; it is written down
 
 Settings come from flags, the environment (AWS_*, PG*, SLUICE_*) and a pipeline file (--config), in that order.
 `sluice check --print-config` shows each, and where it came from.)";
@@ -44,6 +45,7 @@ struct command_line {
   bool print_sql = false;
   send_options send;
   mask_options mask;
+  unmask_options unmask;
   std::string key_id = "k1";
 };
 
@@ -162,6 +164,19 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
       ->capture_default_str();
   hide->footer(
       "Example:\n  sluice mask 199.172.111.135 --domain ip     the token that column masked_ip holds");
+
+  CLI::App* show = add(app, todo, line, "unmask", "open one token, or each line of standard input",
+                       [&line](const config& c) { return unmask_values(c, line.unmask); });
+  add_config(*show, line);
+  add_setting(*show, line, "--audit-file", "audit.file");
+  show->add_option("token", line.unmask.token, "what to open; none: standard input")->type_name("TOKEN");
+  show->add_option("--reason", line.unmask.reason, "what you need it for: it is written to the audit log")
+      ->required()
+      ->type_name("TEXT");
+  show->add_option("--scheme", line.unmask.scheme, "aes_siv or base64")->capture_default_str();
+  show->add_option("--domain", line.unmask.domain, "of the column that it comes from")->capture_default_str();
+  show->footer(
+      "Example:\n  psql -Atc 'SELECT masked_ip FROM user_logins' | sluice unmask --reason 'ticket 42'");
 
   CLI::App* keys = app.add_subcommand("keygen", "print a new key ring, for SLUICE_KEYS");
   keys->add_option("id", line.key_id, "id of its key: 1 to 16 letters, digits, - or _")

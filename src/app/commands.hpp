@@ -30,6 +30,15 @@ struct mask_options {
 };
 int mask_values(const config& c, const mask_options& o);
 
+struct unmask_options {
+  std::string token;  ///< empty: each line of standard input
+  std::string reason;
+  std::string scheme = "aes_siv";
+  std::string domain = "ip";
+};
+/// Writes to the audit log what it opens, then prints it.
+int unmask_values(const config& c, const unmask_options& o);
+
 int keygen(const std::string& id);
 
 }  // namespace sluice::app

@@ -1,0 +1,116 @@
+"""Who has the keys can go back, says why, and is written down."""
+
+import getpass
+import json
+import os
+import re
+
+import pytest
+
+from world import SAMPLES
+
+IP = "199.172.111.135"
+
+
+def ring(primary, **keys):
+    listed = ", ".join(f'{name} = "{key}"' for name, key in keys.items())
+    return f'ring = {{ primary = "{primary}", keys = {{ {listed} }} }}'
+
+
+def key_of(made):
+    """The key itself, of a ring that keygen made."""
+    return re.search(r'= "([A-Za-z0-9+/=]{40,})"', made)[1]
+
+
+@pytest.fixture
+def audited(world):
+    """Runs sluice with a file for the audit lines."""
+    world.audit = world.folder / "audit.log"
+    world.audit_lines = lambda: [json.loads(line) for line in world.audit.read_text().splitlines()]
+    world.unmask = lambda *arguments, input=None, **env: world.run(
+        "unmask", *arguments, input=input, env=world.environment(SLUICE_AUDIT_FILE=str(world.audit), **env)
+    )
+    return world
+
+
+def test_from_keygen_to_mask_and_back(audited):
+    token = audited.ok("mask", IP, "--domain", "ip").stdout.strip()
+    assert token.startswith("k1.")
+    back = audited.unmask("--reason", "ticket 42", token)
+    assert (back.returncode, back.stdout) == (0, IP + "\n")
+    [line] = audited.audit_lines()
+    assert line["uid"] == os.getuid()
+    assert line["user"] == getpass.getuser() or line["user"]
+    assert (line["what"], line["why"], line["key_ids"], line["count"]) == ("unmask", "ticket 42", ["k1"], 1)
+    assert line["time"] and line["host"] and "ip" in line["which"]
+    assert IP not in audited.audit.read_text() and token not in audited.audit.read_text()
+    assert audited.audit.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_column_is_unmasked_as_a_stream(audited):
+    audited.ok("init-db")
+    audited.ok("send", SAMPLES, "--create")
+    audited.ok("drain")
+    rows = audited.sql("SELECT user_id, masked_ip FROM user_logins")
+    back = audited.unmask("--reason", "audit of May", input="".join(token + "\n" for _, token in rows))
+    assert back.returncode == 0, back.stderr
+    sent = {(m["user_id"], m["ip"]) for m in map(json.loads, SAMPLES.read_text().splitlines()) if "ip" in m}
+    assert {(user, ip) for (user, _), ip in zip(rows, back.stdout.splitlines(), strict=True)} <= sent
+    assert [line["count"] for line in audited.audit_lines()] == [99]
+
+
+def test_a_long_stream_is_written_down_piece_by_piece(audited):
+    token = audited.ok("mask", IP).stdout
+    back = audited.unmask("--reason", "all", input=token * 10_001 + "\n")
+    assert back.stdout == (IP + "\n") * 10_001 + "\n", "an empty line, psql's NULL, stays empty"
+    assert [line["count"] for line in audited.audit_lines()] == [10_000, 1]
+
+
+@pytest.mark.parametrize("reason", [[], ["--reason", ""], ["--reason", " \t "]])
+def test_without_a_reason_nothing_is_opened(audited, reason):
+    token = audited.ok("mask", IP).stdout.strip()
+    done = audited.unmask(token, *reason)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "reason" in done.stderr
+    assert not audited.audit.exists()
+
+
+def test_what_cannot_be_written_down_is_not_opened(audited):
+    token = audited.ok("mask", IP).stdout.strip()
+    done = audited.unmask(token, "--reason", "r", "--audit-file", "/nowhere/audit.log")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "/nowhere/audit.log" in done.stderr and IP not in done.stderr
+
+
+def test_a_retired_key_still_unmasks(audited):
+    token = audited.ok("mask", IP).stdout.strip()
+    first, second = key_of(audited.keys), key_of(audited.ok("keygen", "k2").stdout)
+    both = ring("k2", k1=first, k2=second)
+    fresh = audited.ok("mask", IP, env=audited.environment(SLUICE_KEYS=both)).stdout.strip()
+    assert fresh.startswith("k2.")
+    back = audited.unmask("--reason", "r", input=f"{token}\n{fresh}\n", SLUICE_KEYS=both)
+    assert back.stdout == f"{IP}\n{IP}\n"
+    assert audited.audit_lines()[-1]["key_ids"] == ["k1", "k2"]
+    gone = audited.unmask("--reason", "r", token, SLUICE_KEYS=ring("k2", k2=second))
+    assert (gone.returncode, gone.stdout) == (1, "")
+    assert "no key 'k1'" in gone.stderr and "retired keys" in gone.stderr
+
+
+def test_what_is_no_token_or_was_changed_is_said_with_its_line(audited):
+    token = audited.ok("mask", IP).stdout.strip()
+    changed = token[:-2] + ("A" if token[-2] != "A" else "B") + token[-1]
+    for text, words in ((IP, "not an aes_siv token"), (changed, "was changed"), ("k9." + token[3:], "no key 'k9'")):
+        done = audited.unmask("--reason", "r", input=f"{token}\n{text}\n")
+        assert done.returncode == 1
+        assert done.stdout == IP + "\n", "what came before is shown, and written down"
+        assert "line 2: " in done.stderr and words in done.stderr, done.stderr
+        assert text not in done.stderr
+    other = audited.unmask("--reason", "r", "--domain", "device_id", token)
+    assert other.returncode == 1 and "domain" in other.stderr
+    assert audited.audit_lines()[-1]["count"] == 0, "an attempt is written down as well"
+
+
+def test_what_cannot_be_reversed_says_so(audited):
+    token = audited.ok("mask", IP, "--scheme", "hmac_sha256").stdout.strip()
+    done = audited.unmask("--reason", "r", "--scheme", "hmac_sha256", token)
+    assert done.returncode == 1 and "hmac_sha256 cannot be reversed" in done.stderr
