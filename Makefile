@@ -1,6 +1,6 @@
 # Every target is a line or two; what they do is in scripts/. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install install-test unit integration asan tsan fuzz tidy format bench test-localstack \
+.PHONY: help demo test build install install-test unit integration asan tsan sim fuzz tidy format bench test-localstack \
   start message run db stop clean
 
 help: ## Show this list
@@ -27,6 +27,8 @@ asan: ## Unit and integration tests under AddressSanitizer and UndefinedBehavior
 	@scripts/test.sh asan
 tsan: ## The same under ThreadSanitizer
 	@scripts/test.sh tsan
+sim: ## The pipeline in simulated time, each run chosen by its seed: SEEDS=1000, FROM=a random one
+	@scripts/build.sh dev simulation && build/dev/tests/simulation --seeds $(or $(SEEDS),1000) $(if $(FROM),--from $(FROM))
 fuzz: ## Each fuzzer for FUZZ_SECONDS (default 20)
 	@scripts/test.sh fuzz
 tidy: ## Format, house rules, shell scripts, clang-tidy

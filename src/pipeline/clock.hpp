@@ -1,9 +1,12 @@
 #pragma once
 
-#include <algorithm>
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/wait_traits.hpp>
 #include <chrono>
+#include <functional>
+#include <queue>
+#include <utility>
+#include <vector>
 
 namespace sluice::pipeline {
 
@@ -16,10 +19,11 @@ struct clock {
   using time_point = std::chrono::steady_clock::time_point;
   static constexpr bool is_steady = true;
 
-  /// A simulation of this thread: the time, which it alone moves, and when the next timer is due.
+  /// A simulation of this thread: the time, which it alone moves, and when something may happen next: each
+  /// time at which a timer was set to end, the earliest on top.
   struct simulation {
     time_point now{};
-    time_point next_due = time_point::max();
+    std::priority_queue<time_point, std::vector<time_point>, std::greater<>> due;
   };
   static inline thread_local simulation* simulated = nullptr;
 
@@ -28,18 +32,18 @@ struct clock {
   }
 };
 
-/// Under simulation a timer asks the loop to look again at once, and notes when it is due.
-struct wait_traits {
-  static clock::duration to_wait_duration(const clock::duration& d) {
-    if (clock::simulated == nullptr) return d;
-    clock::simulated->next_due = std::min(clock::simulated->next_due, clock::simulated->now + d);
-    return clock::duration::zero();
+/// A timer by that clock, which tells a simulation when it will end.
+class timer : public boost::asio::basic_waitable_timer<clock> {
+ public:
+  explicit timer(boost::asio::any_io_executor executor) : basic_waitable_timer(std::move(executor)) {}
+  timer(boost::asio::any_io_executor executor, clock::duration longest) : timer(std::move(executor)) {
+    expires_after(longest);
   }
-  static clock::duration to_wait_duration(const clock::time_point& t) {
-    return to_wait_duration(t - clock::now());
+
+  void expires_after(clock::duration longest) {
+    basic_waitable_timer::expires_after(longest);
+    if (clock::simulated != nullptr) clock::simulated->due.push(expiry());
   }
 };
-
-using timer = boost::asio::basic_waitable_timer<clock, wait_traits>;
 
 }  // namespace sluice::pipeline

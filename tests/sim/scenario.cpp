@@ -142,16 +142,31 @@ class world {
     pipeline::options o = options_;
     o.until_empty = !ill_ || chance(0.5);
     o.seed = random_();
-    processes_.push_back(std::make_unique<simulated_process>(queue_, table_, o, plan_, counters_, log_));
+    auto counters = std::make_unique<observe::counters>();
+    auto process = std::make_unique<simulated_process>(queue_, table_, o, plan_, *counters, log_);
+    processes_.push_back({std::move(counters), std::move(process)});
   }
 
   void step() {
-    for (const auto& p : processes_) p->step();
+    const auto room = static_cast<std::int64_t>(options_.segments * options_.segment.rows_max);
+    for (const auto& [counters, process] : processes_) {
+      process->step();
+      if (counters->held.get() > room)
+        throw std::runtime_error("more is held than the segments have room for");
+    }
     time_.advance();
     std::erase_if(processes_, [](const auto& p) {
-      if (p->ended()) static_cast<void>(p->outcome());  // a broken promise is thrown here
-      return p->ended();
+      if (p.process->ended()) static_cast<void>(p.process->outcome());  // a broken promise is thrown here
+      return p.process->ended();
     });
+  }
+
+  /// Of one that had just begun to react to what came last.
+  void crash() {
+    const auto which = processes_.begin() + between(0, static_cast<int>(processes_.size()) - 1);
+    which->process->step(between(0, 40));
+    processes_.erase(which);
+    ++result_.crashes;
   }
 
   void trouble_phase() {
@@ -160,8 +175,7 @@ class world {
     while (time_.now() < until) {
       step();
       if (crash_every_ > std::chrono::milliseconds(0) && time_.now() >= next_crash && !processes_.empty()) {
-        processes_.erase(processes_.begin() + between(0, static_cast<int>(processes_.size()) - 1));
-        ++result_.crashes;
+        crash();
         next_crash =
             time_.now() + std::chrono::milliseconds(between(1, static_cast<int>(crash_every_.count()) * 2));
       }
@@ -173,7 +187,7 @@ class world {
   void quiet_phase() {
     ill_ = false;
     if (chance(0.5)) {
-      for (const auto& p : processes_) p->stop();
+      for (const auto& p : processes_) p.process->stop();
       const auto stop_by = time_.now() + options_.stop_max + std::chrono::minutes(2);
       while (!processes_.empty() && time_.now() < stop_by) step();
       if (!processes_.empty()) throw std::runtime_error("a stop did not end");
@@ -214,9 +228,12 @@ class world {
   fake_table table_;
   record::plan plan_;
   pipeline::options options_;
-  observe::counters counters_;
   observe::logger log_{observe::log_format::text, observe::level::off};
-  std::vector<std::unique_ptr<simulated_process>> processes_;
+  struct running {
+    std::unique_ptr<observe::counters> counters;
+    std::unique_ptr<simulated_process> process;
+  };
+  std::vector<running> processes_;
   std::set<std::string> bad_;
   bool ill_ = true;
   double fail_ = 0, lose_ = 0, slow_ = 0, hang_ = 0, twice_ = 0, fatal_ = 0;
