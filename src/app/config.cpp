@@ -49,11 +49,11 @@ failure unknown_key(const std::string& file, const toml::node& node, std::string
           nearest.empty() ? "see docs/configuration.md" : fmt::format("did you mean '{}'?", nearest)};
 }
 
-// [table] and [[column]] are the plan's (record::compile); all other sections hold settings.
+// [table], [message] and [[column]] are the plan's (record::compile); all other sections hold settings.
 result<file_values> settings_of(const toml::table& root, const std::string& file) {
   file_values out;
   for (const auto& [section, node] : root) {
-    if (section.str() == "table" || section.str() == "column") continue;
+    if (section.str() == "table" || section.str() == "message" || section.str() == "column") continue;
     const toml::table* keys = node.as_table();
     const bool known = std::ranges::any_of(all_settings(), [&](const setting& s) {
       return s.name.starts_with(std::string(section.str()) + ".");
@@ -61,7 +61,7 @@ result<file_values> settings_of(const toml::table& root, const std::string& file
     if (keys == nullptr || !known) {
       return failure{
           errc::bad_configuration, fmt::format("{}: unknown section '{}'", at(file, node), section.str()),
-          "known are table, column, queue, aws, database, keys, load, limits, admin, audit and log"};
+          "known are table, message, column, queue, aws, database, keys, load, limits, admin, audit and log"};
     }
     for (const auto& [key, entry] : *keys) {
       const std::string name = fmt::format("{}.{}", section.str(), key.str());

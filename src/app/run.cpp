@@ -121,7 +121,8 @@ result<std::unique_ptr<pipeline::lane>> service::make_lane(boost::asio::io_conte
   pipeline::ports ports;
   const pipeline::sqs_queue::settings settings{.queue_url = queue_.url,
                                                .messages_max = config_.receive_max,
-                                               .visibility = config_.visibility.value_or(0s)};
+                                               .visibility = config_.visibility.value_or(0s),
+                                               .attributes = config_.plan.attributes()};
   ports.open_queue = [this, executor, shared = *session, settings]() -> std::unique_ptr<pipeline::queue> {
     return std::make_unique<pipeline::sqs_queue>(executor, shared, settings, counters_);
   };

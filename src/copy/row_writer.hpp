@@ -45,6 +45,10 @@ class row_writer {
   void uuid(const sluice::uuid& value) noexcept;
   void date(std::int32_t unix_days) noexcept;       ///< days since 1970-01-01
   void timestamptz(std::int64_t unix_us) noexcept;  ///< microseconds since 1970-01-01 00:00 UTC
+  void inet(std::span<const std::byte> address, std::uint8_t prefix_bits) noexcept;  ///< of 4 or 16 bytes
+  /// An array of one dimension: what is written until `end_array` are its items. `item_oid` is their type's.
+  void begin_array(std::uint32_t item_oid) noexcept;
+  void end_array(std::int32_t items, bool has_null) noexcept;
   /// A field of at most `length_max` bytes that is made in place: write to what this returns, then give the
   /// end to `end_field`. Null when the arena is full (then do not call `end_field`).
   char* begin_field(std::size_t length_max) noexcept;
@@ -55,6 +59,7 @@ class row_writer {
   arena* out_;
   std::size_t row_start_ = 0;
   std::size_t field_start_ = 0;  ///< of the value that `begin_field` began
+  std::size_t array_start_ = 0;  ///< of the value that `begin_array` began
   bool full_ = false;
 };
 

@@ -54,25 +54,31 @@ char* encode(std::string_view bytes, char* out, std::string_view alphabet, bool 
   return out;
 }
 
-std::optional<std::string> decode(std::string_view text, const std::array<signed char, 256>& values) {
-  const std::size_t rest = text.size() % 4;
-  if (rest == 1) return std::nullopt;
-  std::string out;
-  out.reserve(text.size() / 4 * 3 + 2);
+char* decode(std::string_view text, const std::array<signed char, 256>& values, char* out) noexcept {
+  if (text.size() % 4 == 1) return nullptr;
   unsigned v = 0;
   int bits = 0;
   for (const char c : text) {
     const int digit = values[static_cast<unsigned char>(c)];
-    if (digit < 0) return std::nullopt;
+    if (digit < 0) return nullptr;
     v = v << 6 | static_cast<unsigned>(digit);
     bits += 6;
     if (bits >= 8) {
       bits -= 8;
-      out.push_back(static_cast<char>(v >> bits & 0xff));
+      *out++ = static_cast<char>(v >> bits & 0xff);
     }
   }
-  if ((v & ((1U << bits) - 1)) != 0) return std::nullopt;
-  return out;
+  return (v & ((1U << bits) - 1)) == 0 ? out : nullptr;
+}
+
+/// Of a function that decodes to a buffer that has room for the text itself.
+template <class Decode>
+std::optional<std::string> decoded(std::string_view text, Decode decode_to) {
+  std::string bytes(text.size(), '\0');
+  const char* end = decode_to(text, bytes.data());
+  if (end == nullptr) return std::nullopt;
+  bytes.resize(static_cast<std::size_t>(end - bytes.data()));
+  return bytes;
 }
 
 }  // namespace
@@ -111,17 +117,19 @@ std::string hex(std::span<const std::byte> bytes) {
   return text;
 }
 
-std::optional<std::string> unhex(std::string_view text) {
-  if (text.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(text.size() / 2);
+char* unhex_to(std::string_view text, char* out) noexcept {
+  if (text.size() % 2 != 0) return nullptr;
   for (std::size_t i = 0; i < text.size(); i += 2) {
     const int high = hex_values[static_cast<unsigned char>(text[i])];
     const int low = hex_values[static_cast<unsigned char>(text[i + 1])];
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes.push_back(static_cast<char>(high << 4 | low));
+    if (high < 0 || low < 0) return nullptr;
+    *out++ = static_cast<char>(high << 4 | low);
   }
-  return bytes;
+  return out;
+}
+
+std::optional<std::string> unhex(std::string_view text) {
+  return decoded(text, unhex_to);
 }
 
 std::size_t base64_size(std::size_t bytes) noexcept {
@@ -150,18 +158,22 @@ std::string base64url(std::string_view bytes) {
   return text;
 }
 
+char* unbase64_to(std::string_view text, char* out) noexcept {
+  if (text.size() % 4 != 0) return nullptr;
+  for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
+  return decode(text, standard_values, out);
+}
+
+char* unbase64url_to(std::string_view text, char* out) noexcept {
+  return decode(text, url_values, out);
+}
+
 std::optional<std::string> unbase64(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  std::size_t padding = 0;
-  while (padding < 2 && text.ends_with('=')) {
-    text.remove_suffix(1);
-    ++padding;
-  }
-  return decode(text, standard_values);
+  return decoded(text, unbase64_to);
 }
 
 std::optional<std::string> unbase64url(std::string_view text) {
-  return decode(text, url_values);
+  return decoded(text, unbase64url_to);
 }
 
 }  // namespace sluice

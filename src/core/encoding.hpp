@@ -32,6 +32,10 @@ char* base64url_to(std::string_view bytes, char* out) noexcept;
 /// Strict: padding exactly where the alphabet in use has it, no blanks, unused bits zero.
 std::optional<std::string> unbase64(std::string_view text);
 std::optional<std::string> unbase64url(std::string_view text);
+/// The same to `out`, which has room for as many bytes as the text has; return the end, or null.
+char* unhex_to(std::string_view text, char* out) noexcept;
+char* unbase64_to(std::string_view text, char* out) noexcept;
+char* unbase64url_to(std::string_view text, char* out) noexcept;
 
 inline std::span<const std::byte> bytes_of(std::string_view text) noexcept {
   return std::as_bytes(std::span(text.data(), text.size()));

@@ -43,7 +43,7 @@ WITH RECURSIVE c AS (
   UNION ALL
   SELECT attname, typbasetype, typtypmod, generated, must FROM c JOIN pg_type t ON t.oid = typid WHERE typtype = 'd')
 SELECT attname, format_type(typid, typmod), typname, typtype = 'e',
-       CASE WHEN typname IN ('varchar', 'bpchar') AND typmod > 4 THEN typmod - 4 ELSE 0 END, must, generated
+       CASE WHEN typname IN ('varchar', 'bpchar', '_varchar') AND typmod > 4 THEN typmod - 4 ELSE 0 END, must, generated
 FROM c JOIN pg_type t ON t.oid = typid WHERE typtype <> 'd')";
 
 real_column read_column(const row& r) {
@@ -55,26 +55,38 @@ real_column read_column(const row& r) {
   return c;
 }
 
-/// Types whose binary form is what the plan's type is written as.
-bool takes(const real_column& column, record::column_type planned) {
+/// PostgreSQL's name of a type.
+std::string_view type_name(record::column_type t) {
   using enum record::column_type;
-  const std::string& name = column.type_name;
-  switch (planned) {
-    case text:
-    case varchar:
-      return column.is_enum || name == "text" || name == "varchar" || name == "bpchar" || name == "citext";
-    case smallint: return name == "int2";
-    case integer: return name == "int4";
-    case bigint: return name == "int8";
-    case real: return name == "float4";
-    case double_precision: return name == "float8";
-    case boolean: return name == "bool";
-    case date: return name == "date";
-    case timestamptz: return name == "timestamptz";
-    case uuid: return name == "uuid";
-    case jsonb: return name == "jsonb";
+  switch (t) {
+    case text: return "text";
+    case varchar: return "varchar";
+    case smallint: return "int2";
+    case integer: return "int4";
+    case bigint: return "int8";
+    case real: return "float4";
+    case double_precision: return "float8";
+    case numeric: return "numeric";
+    case boolean: return "bool";
+    case date: return "date";
+    case timestamptz: return "timestamptz";
+    case uuid: return "uuid";
+    case inet: return "inet";
+    case bytea: return "bytea";
+    case jsonb: return "jsonb";
   }
-  return false;
+  return {};
+}
+
+/// Whether the column's binary form is what the plan's type is written as. An array names the type of its
+/// items.
+bool takes(const real_column& column, const record::column& planned) {
+  const std::string& name = column.type_name;
+  if (planned.is_array) return name == fmt::format("_{}", type_name(planned.type));
+  if (planned.is_text()) {
+    return column.is_enum || name == "text" || name == "varchar" || name == "bpchar" || name == "citext";
+  }
+  return name == type_name(planned.type);
 }
 
 void compare(const record::plan& p, const std::map<std::string, real_column>& table,
@@ -95,7 +107,7 @@ void compare(const record::plan& p, const std::map<std::string, real_column>& ta
     if (real.generated) {
       problems.push_back(
           mismatch(fmt::format("column {} of {} is generated", quoted, name), "leave it out of the plan"));
-    } else if (!takes(real, c.type)) {
+    } else if (!takes(real, c)) {
       problems.push_back(mismatch(
           fmt::format("column {} of {} is {}, the plan has {}", quoted, name, real.type, c.sql_type()),
           change));

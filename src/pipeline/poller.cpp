@@ -131,7 +131,8 @@ bool lane::encode(batch& b, const sqs::message& m, const copy::segment::entry& e
                                    {.message_id = e.message_id,
                                     .sent_ms = e.sent_ms,
                                     .received_ms = epoch_ms(),
-                                    .receive_count = e.receive_count},
+                                    .receive_count = e.receive_count,
+                                    .attributes = m.attributes},
                                    rows);
   switch (o.what) {
     case record::outcome::kind::row: return b.rows.add(e, start, o.rows);

@@ -14,7 +14,7 @@ awaitable<result<std::span<const sqs::message>>> sqs_queue::receive(std::chrono:
   return client_.receive(settings_.queue_url, {.messages_max = settings_.messages_max,
                                                .wait = wait,
                                                .visibility = settings_.visibility,
-                                               .trace_header = false});
+                                               .attributes = settings_.attributes});
 }
 
 awaitable<result<std::vector<sqs::batch_failure>>> sqs_queue::remove(

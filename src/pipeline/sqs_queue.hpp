@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "observe/counters.hpp"
 #include "pipeline/ports.hpp"
@@ -15,7 +16,8 @@ class sqs_queue final : public queue {
   struct settings {
     std::string queue_url;
     int messages_max = 10;
-    std::chrono::seconds visibility{0};  ///< asked for at each receive; 0: the queue's own
+    std::chrono::seconds visibility{0};     ///< asked for at each receive; 0: the queue's own
+    std::vector<std::string> attributes{};  ///< message attributes asked for
   };
 
   sqs_queue(boost::asio::any_io_executor executor, std::shared_ptr<sqs::session> session, settings s,

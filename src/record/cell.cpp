@@ -1,63 +1,25 @@
 #include "record/cell.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-#include <stdexcept>
-#include <utility>
+#include <fmt/format.h>
 
+#include <algorithm>
+
+#include "copy/arena.hpp"
 #include "record/raw_json.hpp"
 #include "record/scalars.hpp"
 
 namespace sluice::record {
 namespace {
 
-using simdjson::dom::element;
-
-std::optional<std::string_view> string_of(element value) noexcept {
-  std::string_view text;
-  if (value.get(text) != simdjson::SUCCESS) return std::nullopt;
-  return text;
-}
-
-/// Of a number written without point and exponent.
-checked<std::int64_t> integer_of(element value) noexcept {
-  std::int64_t number = 0;
-  switch (value.get(number)) {
-    case simdjson::SUCCESS: return number;
-    case simdjson::NUMBER_OUT_OF_RANGE: return reasons::out_of_range;
-    default: return reasons::wrong_type;
-  }
-}
-
-reason write_date(checked<std::int32_t> days, copy::row_writer& row) {
-  if (!days) return days.error();
-  row.date(*days);
-  return reasons::none;
-}
-
-reason write_real(element value, copy::row_writer& row) {
-  double number = 0;
-  if (value.get(number) != simdjson::SUCCESS) return reasons::wrong_type;
-  if (std::abs(number) > std::numeric_limits<float>::max()) return reasons::out_of_range;
-  const auto narrowed = static_cast<float>(number);
-  const bool vanished = std::fpclassify(narrowed) == FP_ZERO && std::fpclassify(number) != FP_ZERO;
-  if (vanished) return reasons::out_of_range;
-  row.float4(narrowed);
-  return reasons::none;
-}
-
-reason write_json(std::string_view raw, copy::row_writer& row) {
-  if (has_nul_escape(raw)) return reasons::nul_character;
+reason write_unknown(field_tree& row_fields, copy::row_writer& row) {
   constexpr char jsonb_version = 1;
-  char* at = row.begin_field(1 + raw.size());
+  char* at = row.begin_field(1 + row_fields.text_bytes());
   if (at == nullptr) return reasons::none;
-  *at++ = jsonb_version;
-  std::size_t size = 0;
-  if (simdjson::minify(raw.data(), raw.size(), at, size) != simdjson::SUCCESS) {
-    throw std::logic_error("a part of valid JSON is not valid");
-  }
-  row.end_field(at + size);
+  char* const json = at + 1;
+  *at = jsonb_version;
+  const char* end = row_fields.write_unknown(json);
+  if (has_nul_escape({json, end})) return reasons::nul_character;
+  row.end_field(end);
   return reasons::none;
 }
 
@@ -74,158 +36,128 @@ void write_uuid_text(const uuid& id, copy::row_writer& row) {
   row.end_field(at);
 }
 
+result<mask::masker> keyed_mask(const column& c, const std::shared_ptr<const mask::key_ring>& keys) {
+  auto keyed = mask::masker::make(*c.mask, keys);
+  if (!keyed) return std::move(keyed).error().in("column " + c.name);
+  const std::size_t least = mask::needs_key(c.mask->how) ? keyed->size_max(0) : 0;
+  if (c.length_max > 0 && least > c.length_max) {
+    return failure{
+        errc::bad_configuration,
+        fmt::format("column {} is {}, its tokens have {} characters or more", c.name, c.sql_type(), least),
+        "make it text, or a longer varchar"};
+  }
+  return keyed;
+}
+
 }  // namespace
 
-reason cell::write(const field_tree& found, std::string_view body, const envelope& e, copy::row_writer& row) {
-  if (plan_.meta != metadata::none) return write_metadata(e, row);
-  if (!found.has(field_)) {
-    if (plan_.required) return reasons::missing_field;
-    row.null();
-    return reasons::none;
+result<cell> cell::make(const column& c, const std::shared_ptr<const mask::key_ring>& keys, material& from) {
+  std::optional<mask::masker> mask;
+  if (c.mask) {
+    auto keyed = keyed_mask(c, keys);
+    if (!keyed) return keyed.error();
+    mask = *std::move(keyed);
   }
-  const element value = found.value(field_);
-  if (value.is_null()) {
-    if (!plan_.nullable) return reasons::null_value;
-    row.null();
-    return reasons::none;
+  column sorted = c;
+  std::ranges::sort(sorted.map);
+  cell made(converter(std::move(sorted), std::move(mask)));
+  if (c.is_field()) {
+    const auto names = split_pointer(c.from);
+    if (!names) return failure{errc::bad_configuration, fmt::format("'{}' is no JSON pointer", c.from)};
+    made.field_ = from.fields_of(c.where).add(*names);
   }
-  if (plan_.type == column_type::jsonb) return write_json(found.raw(field_, body), row);
-  return write_value(value, row);
+  const std::string& json = c.where == source::constant ? c.from : c.otherwise;
+  if (!json.empty()) {
+    if (auto good = made.make_literal(json); !good) return good.error();
+  }
+  if (auto good = made.check_map(); !good) return good.error();
+  return made;
 }
 
-reason cell::write_metadata(const envelope& e, copy::row_writer& row) const {
-  switch (plan_.meta) {
-    case metadata::message_id:
-      if (plan_.type == column_type::uuid) {
-        row.uuid(e.message_id);
+/// What the plan says itself is tried at once: at run time it would refuse every message.
+result<> cell::make_literal(const std::string& json) {
+  literal_ = std::make_unique<literal>();
+  literal_->json = json;
+  const char* const what = plan().where == source::constant ? "constant" : "default";
+  reason why = reasons::not_json;
+  if (literal_->parser.parse(literal_->json).get(literal_->value) == simdjson::SUCCESS) {
+    copy::arena scratch(json.size() * 16 + 4'096);
+    copy::row_writer row(scratch);
+    row.begin_row(1);
+    why = literal_->value.is_null() ? reasons::null_value : write_literal(row);
+  }
+  if (why == reasons::none) return {};
+  return failure{errc::bad_configuration, fmt::format("column {} is {}, its {} {} is not ({})", plan().name,
+                                                      plan().sql_type(), what, json, why)};
+}
+
+result<> cell::check_map() {
+  for (const auto& [key, text] : plan().map) {
+    copy::arena scratch(text.size() * 16 + 4'096);
+    copy::row_writer row(scratch);
+    row.begin_row(1);
+    // Through the key, as a message's value goes: what trim and lower change is never found.
+    const reason why = converter_.write_text(key, row);
+    if (why == reasons::none) continue;
+    return failure{errc::bad_configuration, fmt::format("column {} is {}, its map gives '{}' for '{}': {}",
+                                                        plan().name, plan().sql_type(), text, key, why)};
+  }
+  return {};
+}
+
+reason cell::write(material& from, copy::row_writer& row) {
+  const record::envelope& message = *from.message;
+  switch (plan().where) {
+    case source::row:
+    case source::body:
+    case source::envelope: return write_field(from.fields_of(plan().where), row);
+    case source::attribute: return write_attribute(message, row);
+    case source::unknown: return write_unknown(from.row, row);
+    case source::constant: return write_literal(row);
+    case source::message_id:
+      if (plan().type == column_type::uuid) {
+        row.uuid(message.message_id);
       } else {
-        write_uuid_text(e.message_id, row);
+        write_uuid_text(message.message_id, row);
       }
-      break;
-    case metadata::sent_timestamp: {
-      if (plan_.type == column_type::bigint) return write_whole(e.sent_ms, row);
-      const auto us = timestamp_from(e.sent_ms);
-      if (!us) return us.error();
-      row.timestamptz(*us);
-      break;
-    }
-    case metadata::sent_date: return write_date(date_from(e.sent_ms), row);
-    case metadata::received_date: return write_date(date_from(e.received_ms), row);
-    case metadata::receive_count: return write_whole(e.receive_count, row);
-    case metadata::none: break;
+      return reasons::none;
+    case source::sent_timestamp:
+      if (plan().type == column_type::bigint) return converter_.write_whole(message.sent_ms, row);
+      return converter_.write_time(timestamp_from(message.sent_ms), row);
+    case source::sent_date: return converter_.write_time(timestamp_from(message.sent_ms), row);
+    case source::received_date: return converter_.write_time(timestamp_from(message.received_ms), row);
+    case source::receive_count: return converter_.write_whole(message.receive_count, row);
+    case source::row_number: return converter_.write_whole(from.row_number, row);
   }
   return reasons::none;
 }
 
-reason cell::write_value(element value, copy::row_writer& row) {
-  switch (plan_.type) {
-    case column_type::text:
-    case column_type::varchar: return write_text(value, row);
-    case column_type::smallint:
-    case column_type::integer:
-    case column_type::bigint: return write_integer(value, row);
-    case column_type::real: return write_real(value, row);
-    case column_type::timestamptz: return write_timestamp(value, row);
-    case column_type::double_precision: {
-      double number = 0;
-      if (value.get(number) != simdjson::SUCCESS) return reasons::wrong_type;
-      row.float8(number);
-      return reasons::none;
-    }
-    case column_type::boolean: {
-      bool truth = false;
-      if (value.get(truth) != simdjson::SUCCESS) return reasons::wrong_type;
-      row.boolean(truth);
-      return reasons::none;
-    }
-    case column_type::date: {
-      const auto text = string_of(value);
-      return text ? write_date(parse_date(*text), row) : reasons::wrong_type;
-    }
-    case column_type::uuid: {
-      const auto text = string_of(value);
-      if (!text) return reasons::wrong_type;
-      const auto id = parse_uuid(*text);
-      if (!id) return reasons::bad_format;
-      row.uuid(*id);
-      return reasons::none;
-    }
-    case column_type::jsonb: break;
-  }
-  throw std::logic_error("a column type without a writer");
-}
-
-reason cell::write_text(element value, copy::row_writer& row) {
-  auto text = string_of(value);
-  if (!text) return reasons::wrong_type;
-  if (text->find('\0') != text->npos) return reasons::nul_character;
-  if (plan_.change == transform::trim) text = trimmed(*text);
-  if (plan_.change == transform::lower) {
-    lowered_.assign(*text);
-    for (char& c : lowered_) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    text = lowered_;
-  }
-  const auto too_long = [&](std::string_view written) {
-    return plan_.length_max > 0 && longer_than(written, plan_.length_max);
-  };
-  if (!mask_) {
-    if (too_long(*text)) return reasons::too_long;
-    row.text(*text);
+reason cell::write_field(field_tree& fields, copy::row_writer& row) {
+  if (!fields.has(field_)) return write_missing(row);
+  const simdjson::dom::element value = fields.value(field_);
+  if (value.is_null()) {
+    if (!plan().nullable) return reasons::null_value;
+    row.null();
     return reasons::none;
   }
-  char* token = row.begin_field(mask_->size_max(text->size()));
-  if (token == nullptr) return reasons::none;
-  const char* end = mask_->mask_to(*text, token);
-  if (too_long({token, end})) return reasons::too_long;
-  row.end_field(end);
+  const std::string_view raw = converter_.wants_raw(value) ? fields.raw(field_) : std::string_view();
+  return converter_.write(value, raw, row);
+}
+
+reason cell::write_attribute(const record::envelope& message, copy::row_writer& row) {
+  const auto found = std::ranges::find(message.attributes, plan().from, &sqs::message_attribute::name);
+  return found == message.attributes.end() ? write_missing(row) : converter_.write_text(found->value, row);
+}
+
+reason cell::write_missing(copy::row_writer& row) {
+  if (literal_) return write_literal(row);
+  if (plan().required) return reasons::missing_field;
+  row.null();
   return reasons::none;
 }
 
-reason cell::write_integer(element value, copy::row_writer& row) const {
-  checked<std::int64_t> number = 0;
-  if (plan_.change == transform::none) {
-    number = integer_of(value);
-  } else if (const auto text = string_of(value)) {
-    number = version_number(plan_.change, *text);
-  } else {
-    return reasons::wrong_type;
-  }
-  return number ? write_whole(*number, row) : number.error();
-}
-
-reason cell::write_whole(std::int64_t value, copy::row_writer& row) const {
-  if (plan_.type == column_type::smallint) {
-    if (!std::in_range<std::int16_t>(value)) return reasons::out_of_range;
-    row.int2(static_cast<std::int16_t>(value));
-  } else if (plan_.type == column_type::integer) {
-    if (!std::in_range<std::int32_t>(value)) return reasons::out_of_range;
-    row.int4(static_cast<std::int32_t>(value));
-  } else {
-    row.int8(value);
-  }
-  return reasons::none;
-}
-
-reason cell::write_timestamp(element value, copy::row_writer& row) const {
-  checked<std::int64_t> us = 0;
-  if (plan_.change == transform::none) {
-    const auto text = string_of(value);
-    us = text ? parse_timestamp(*text) : reasons::wrong_type;
-  } else {
-    const auto number = integer_of(value);
-    if (!number) return number.error();
-    constexpr std::int64_t seconds_max = 1'000'000'000'000;
-    if (plan_.change == transform::epoch_milliseconds) {
-      us = timestamp_from(*number);
-    } else if (*number >= -seconds_max && *number <= seconds_max) {
-      us = timestamp_from(*number * 1'000);
-    } else {
-      us = reasons::out_of_range;
-    }
-  }
-  if (!us) return us.error();
-  row.timestamptz(*us);
-  return reasons::none;
+reason cell::write_literal(copy::row_writer& row) {
+  return converter_.write(literal_->value, literal_->json, row);
 }
 
 }  // namespace sluice::record

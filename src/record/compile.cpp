@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
+#include "record/compile_value.hpp"
 #include "record/field_tree.hpp"
 #include "record/names.hpp"
 #include "record/plan.hpp"
@@ -15,133 +15,10 @@
 namespace sluice::record {
 namespace {
 
-using keys = std::initializer_list<std::string_view>;
-
-bool is_text(const column& c) noexcept {
-  return c.type == column_type::text || c.type == column_type::varchar;
-}
-
-result<> read_name(const toml_section& in, column& c) {
+result<> read_name(const toml_section& in, const plan&, column& c) {
   auto name = in.identifier("name");
   if (!name) return name.error();
   c.name = *std::move(name);
-  return {};
-}
-
-result<> read_type(const toml_section& in, column& c) {
-  constexpr std::int64_t length_limit = 10'485'760;  // PostgreSQL's
-  if (in.find("type") == nullptr) return in.wrong("type", fmt::format("column {} has no 'type'", c.name));
-  const auto text = in.get<std::string>("type", {});
-  if (!text) return text.error();
-  constexpr std::string_view bounded = "varchar(";
-  if (text->starts_with(bounded)) {
-    const char* end = text->data() + text->size();
-    const auto [at, error] = std::from_chars(text->data() + bounded.size(), end, c.length_max);
-    if (error != std::errc() || std::string_view(at, end) != ")" || c.length_max == 0 ||
-        c.length_max > length_limit) {
-      return in.wrong("type", fmt::format("'{}' is no type", *text),
-                      fmt::format("varchar(n) takes 1 to {}", length_limit));
-    }
-    c.type = column_type::varchar;
-    return {};
-  }
-  const auto type = in.choice("type", *text, column_types());
-  if (!type) return type.error();
-  c.type = *type;
-  return {};
-}
-
-std::span<const column_type> types_of(metadata m) noexcept {
-  using enum column_type;
-  static constexpr std::array id{uuid, text, varchar};
-  static constexpr std::array time{timestamptz, bigint};
-  static constexpr std::array day{date};
-  static constexpr std::array count{integer, bigint};
-  switch (m) {
-    case metadata::message_id: return id;
-    case metadata::sent_timestamp: return time;
-    case metadata::sent_date:
-    case metadata::received_date: return day;
-    case metadata::receive_count: return count;
-    case metadata::none: break;
-  }
-  return {};
-}
-
-result<> read_metadata(const toml_section& in, std::string_view name, column& c) {
-  const auto meta = in.choice("from", name, metadata_sources());
-  if (!meta) return meta.error();
-  c.meta = *meta;
-  const auto types = types_of(c.meta);
-  if (std::ranges::find(types, c.type) == types.end()) {
-    return in.wrong("type", fmt::format("@{} cannot be {}", name, c.sql_type()),
-                    fmt::format("make the column {}", to_string(types.front())));
-  }
-  for (const std::string_view key : keys{"required", "nullable", "transform", "mask"}) {
-    if (in.find(key) != nullptr) return in.wrong(key, fmt::format("'{}' does not apply to @{}", key, name));
-  }
-  return {};
-}
-
-result<> read_source(const toml_section& in, column& c) {
-  auto from = in.get<std::string>("from", c.name);
-  if (!from) return from.error();
-  if (from->starts_with('@')) return read_metadata(in, from->substr(1), c);
-  if (!from->empty() && !from->starts_with('/')) {
-    // A bare name is a field of the body, whatever its characters.
-    c.from = "/";
-    for (const char ch : *from) c.from += ch == '~' ? "~0" : ch == '/' ? "~1" : std::string(1, ch);
-    return {};
-  }
-  if (!split_pointer(*from)) {
-    return in.wrong("from", fmt::format("'{}' is no JSON pointer", *from),
-                    "write ~0 for a tilde and ~1 for a slash (RFC 6901)");
-  }
-  if (from->empty() && c.type != column_type::jsonb) {
-    return in.wrong("from", "the whole body (from = '') can only be jsonb");
-  }
-  c.from = *std::move(from);
-  return {};
-}
-
-result<> read_presence(const toml_section& in, column& c) {
-  const auto required = in.get<bool>("required", true);
-  if (!required) return required.error();
-  const auto nullable = in.get<bool>("nullable", !*required);
-  if (!nullable) return nullable.error();
-  if (!*required && !*nullable) {
-    return in.wrong("nullable", fmt::format("column {} is not required and not nullable", c.name),
-                    "a field that is not there becomes NULL");
-  }
-  c.required = *required;
-  c.nullable = *nullable;
-  return {};
-}
-
-bool gives(transform t, const column& c) noexcept {
-  switch (t) {
-    case transform::none: return true;
-    case transform::trim:
-    case transform::lower: return is_text(c);
-    case transform::version_packed:
-    case transform::version_major:
-    case transform::version_digits: return c.type == column_type::integer || c.type == column_type::bigint;
-    case transform::epoch_seconds:
-    case transform::epoch_milliseconds: return c.type == column_type::timestamptz;
-  }
-  return false;
-}
-
-result<> read_transform(const toml_section& in, column& c) {
-  const auto name = in.get<std::string>("transform", "none");
-  if (!name) return name.error();
-  const auto change = in.choice("transform", *name, transforms());
-  if (!change) return change.error();
-  if (!gives(*change, c)) {
-    return in.wrong("transform", fmt::format("{} does not give {}", *name, c.sql_type()),
-                    "trim and lower give text, version_* integer or bigint, epoch_* timestamptz");
-  }
-  c.change = *change;
   return {};
 }
 
@@ -186,7 +63,12 @@ result<mask::rule> read_rule(const toml_section& in) {
   return r;
 }
 
-result<> read_mask(const toml_section& in, column& c) {
+/// Columns of one field join.
+std::string domain_of(const column& c) {
+  return c.from.starts_with('/') ? c.from.substr(1) : c.from;
+}
+
+result<> read_mask(const toml_section& in, const plan&, column& c) {
   const auto pii = in.get<bool>("pii", false);
   if (!pii) return pii.error();
   c.pii = *pii;
@@ -196,7 +78,7 @@ result<> read_mask(const toml_section& in, column& c) {
     return in.wrong("pii", fmt::format("column {} is tagged pii and has no mask", c.name),
                     "add mask = \"aes_siv\", or another scheme");
   }
-  if (!is_text(c)) {
+  if (!c.is_text()) {
     return in.wrong(
         "mask", fmt::format("column {} is {}: only text and varchar can be masked", c.name, c.sql_type()));
   }
@@ -211,14 +93,14 @@ result<> read_mask(const toml_section& in, column& c) {
     if (!scheme) return scheme.error();
     c.mask = mask::rule{.how = *scheme};
   }
-  if (mask::needs_key(c.mask->how) && c.mask->domain.empty()) c.mask->domain = c.from.substr(1);
+  if (mask::needs_key(c.mask->how) && c.mask->domain.empty()) c.mask->domain = domain_of(c);
   return {};
 }
 
 result<> check_room(const toml_section& in, const column& c) {
   if (c.type != column_type::varchar || c.length_max == 0) return {};
   constexpr std::size_t uuid_characters = 36;
-  std::size_t least = c.meta == metadata::message_id ? uuid_characters : 0;
+  std::size_t least = c.where == source::message_id ? uuid_characters : 0;
   if (c.mask) least = mask::token_size_min(c.mask->how);
   const bool constant_fits =
       !c.mask || c.mask->how != mask::scheme::redact || !longer_than(c.mask->constant, c.length_max);
@@ -228,15 +110,16 @@ result<> check_room(const toml_section& in, const column& c) {
                   "make it text, or a longer varchar");
 }
 
-result<column> read_column(const toml::table& table, std::string_view file) {
-  static constexpr std::array<std::string_view, 8> known{"name",     "type",      "from", "required",
-                                                         "nullable", "transform", "mask", "pii"};
+result<column> read_column(const toml::table& table, std::string_view file, const plan& p) {
+  static constexpr std::array<std::string_view, 11> known{"name",     "type",     "from",    "constant",
+                                                          "required", "nullable", "default", "transform",
+                                                          "map",      "mask",     "pii"};
   const toml_section in(table, file, "[[column]]");
   if (auto only = in.only(known); !only) return only.error();
   column c;
   c.line = in.line();
   for (const auto step : {read_name, read_type, read_source, read_presence, read_transform, read_mask}) {
-    if (auto done = step(in, c); !done) return done.error();
+    if (auto done = step(in, p, c); !done) return done.error();
   }
   if (auto fits = check_room(in, c); !fits) return fits.error();
   return c;
@@ -256,15 +139,48 @@ result<> read_table(const toml::table& table, std::string_view file, plan& p) {
   return {};
 }
 
+result<> read_message(const toml::table& table, std::string_view file, plan& p) {
+  static constexpr std::array<std::string_view, 3> known{"envelope", "rows", "unknown"};
+  const toml_section in(table, file, "[message]");
+  if (auto only = in.only(known); !only) return only.error();
+  const auto name = in.get<std::string>("envelope", "raw");
+  if (!name) return name.error();
+  const auto form = in.choice("envelope", *name, body_forms());
+  if (!form) return form.error();
+  p.form = *form;
+
+  const bool is_s3 = p.form == body_form::s3;
+  if (is_s3 && in.find("rows") != nullptr) return in.wrong("rows", "the rows of s3 are its Records");
+  const auto rows = in.get<std::string>("rows", is_s3 ? "/Records" : "");
+  if (!rows) return rows.error();
+  if (!split_pointer(*rows) || (rows->empty() && in.find("rows") != nullptr)) {
+    return in.wrong("rows", fmt::format("'{}' is no JSON pointer to an array", *rows), "such as \"/events\"");
+  }
+  p.rows = *rows;
+
+  static constexpr std::array unknown_names{named{"ignore", false}, named{"refuse", true}};
+  const auto unknown = in.get<std::string>("unknown", "ignore");
+  if (!unknown) return unknown.error();
+  const auto refuses = in.choice("unknown", *unknown, std::span<const named<bool>>(unknown_names));
+  if (!refuses) return refuses.error();
+  p.refuses_unknown = *refuses;
+  return {};
+}
+
 result<> read_columns(const toml::array& columns, std::string_view file, plan& p) {
   p.columns.clear();
   for (const toml::node& node : columns) {
-    auto c = read_column(*node.as_table(), file);
+    auto c = read_column(*node.as_table(), file, p);
     if (!c) return c.error();
     const auto twin = std::ranges::find(p.columns, c->name, &column::name);
     if (twin != p.columns.end()) {
       return failure{errc::bad_configuration,
                      fmt::format("{}:{}: column {} is also on line {}", file, c->line, c->name, twin->line)};
+    }
+    if (c->where == source::unknown && p.refuses_unknown) {
+      return failure{
+          errc::bad_configuration,
+          fmt::format("{}:{}: column {} collects the fields that [message] refuses", file, c->line, c->name)};
     }
     p.columns.push_back(*std::move(c));
   }
@@ -277,10 +193,16 @@ result<plan> compile(const toml::table& root, std::string_view source_name) {
   plan p = login_events();
   const toml::node* table = root.get("table");
   const toml::node* columns = root.get("column");
-  if (table == nullptr && columns == nullptr) return p;
+  const toml::node* message = root.get("message");
+  if (table == nullptr && columns == nullptr && message == nullptr) return p;
 
   const toml_section top(root, source_name, "the file");
   p.source_name = source_name;
+  if (message != nullptr) {
+    if (!message->is_table()) return top.wrong("message", "'message' must be a section: [message]");
+    if (auto read = read_message(*message->as_table(), source_name, p); !read) return read.error();
+    if (table == nullptr && columns == nullptr) return p;
+  }
   if (table == nullptr) return top.wrong("column", "[[column]] without a [table]", "add [table] with a name");
   if (!table->is_table()) return top.wrong("table", "'table' must be a section: [table]");
   if (auto read = read_table(*table->as_table(), source_name, p); !read) return read.error();

@@ -44,23 +44,32 @@ std::optional<std::vector<std::string>> split_pointer(std::string_view pointer) 
 field_tree::node_index field_tree::add(const std::vector<std::string>& names) {
   node_index at = 0;
   for (const std::string& name : names) {
-    const auto& children = nodes_[at].children;
-    const auto found = std::ranges::find(children, name, &child::name);
-    if (found != children.end()) {
-      at = found->node;
+    if (const child* known = find_child(at, name)) {
+      at = known->node;
       continue;
     }
     const auto made = static_cast<node_index>(nodes_.size());
     nodes_[at].children.push_back({name, made});
-    nodes_.push_back({.parent = at});
+    nodes_.push_back({.parent = at, .wanted = nodes_[at].wanted});
     at = made;
   }
+  // Who takes the whole value (the root) has not read its fields.
+  for (node_index i = 1; i < nodes_.size() && at != 0; ++i) nodes_[i].wanted |= is_under(i, at);
   return at;
 }
 
-std::optional<field_tree::node_index> field_tree::find(simdjson::dom::element document) {
+const field_tree::child* field_tree::find_child(node_index at, std::string_view name) const noexcept {
+  const auto& children = nodes_[at].children;
+  const auto found = std::ranges::find(children, name, &child::name);
+  return found == children.end() ? nullptr : &*found;
+}
+
+std::optional<field_tree::node_index> field_tree::find(simdjson::dom::element root, std::string_view text) {
   ++pass_;
-  return visit(0, document);
+  unknown_ = false;
+  nodes_[0].raw = text;
+  nodes_[0].raw_known = pass_;
+  return visit(0, root);
 }
 
 // These call one another as deep as the plan's pointers are, not as deep as the body.
@@ -70,11 +79,21 @@ std::optional<field_tree::node_index> field_tree::visit(node_index at, simdjson:
   nodes_[at].value = value;
   nodes_[at].seen = pass_;
   if (nodes_[at].children.empty()) return std::nullopt;
+  nodes_[at].found.clear();
   if (simdjson::dom::object members; value.get(members) == simdjson::SUCCESS) {
     return visit_object(at, members);
   }
   if (simdjson::dom::array items; value.get(items) == simdjson::SUCCESS) return visit_array(at, items);
   return std::nullopt;
+}
+
+std::optional<field_tree::node_index> field_tree::meet(node_index met, std::uint32_t ordinal,
+                                                       simdjson::dom::element value) {
+  node& found = nodes_[met];
+  if (found.seen == pass_) return met;
+  found.ordinal = ordinal;
+  nodes_[found.parent].found.push_back(met);
+  return visit(met, value);
 }
 
 std::optional<field_tree::node_index> field_tree::visit_object(node_index at, simdjson::dom::object members) {
@@ -83,17 +102,18 @@ std::optional<field_tree::node_index> field_tree::visit_object(node_index at, si
   std::uint32_t ordinal = 0;
   for (const auto& [key, value] : members) {
     const std::size_t start = *guess;
-    for (std::size_t i = 0; i < children.size(); ++i) {
-      const std::size_t tried = start + i < children.size() ? start + i : start + i - children.size();
-      child& wanted = children[tried];
-      if (wanted.name != key) continue;
-      node& found = nodes_[wanted.node];
-      if (found.seen == pass_) return wanted.node;
-      found.ordinal = ordinal;
-      if (const auto twice = visit(wanted.node, value)) return twice;
+    std::size_t tried = start;
+    std::size_t left = children.size();
+    while (left > 0 && children[tried].name != key) {
+      --left;
+      if (++tried == children.size()) tried = 0;
+    }
+    if (left == 0) {
+      unknown_ = unknown_ || !nodes_[at].wanted;
+    } else {
+      if (const auto twice = meet(children[tried].node, ordinal, value)) return twice;
       *guess = tried;
-      guess = &wanted.next;
-      break;
+      guess = &children[tried].next;
     }
     ++ordinal;
   }
@@ -107,19 +127,59 @@ std::optional<field_tree::node_index> field_tree::visit_array(node_index at, sim
     char digits[10];
     const char* end = std::to_chars(digits, digits + sizeof digits, ordinal).ptr;
     const std::string_view index(digits, static_cast<std::size_t>(end - digits));
-    const auto found = std::ranges::find(nodes_[at].children, index, &child::name);
-    if (found != nodes_[at].children.end()) {
-      nodes_[found->node].ordinal = ordinal;
-      if (const auto twice = visit(found->node, item)) return twice;
+    if (const child* known = find_child(at, index)) {
+      if (const auto twice = meet(known->node, ordinal, item)) return twice;
     }
     ++ordinal;
   }
   return std::nullopt;
 }
 
-std::string_view field_tree::raw(node_index field, std::string_view body) const noexcept {
-  if (field == 0) return body;
-  return raw_member(raw(nodes_[field].parent, body), nodes_[field].ordinal);
+/// One walk over the text of an object tells that of all its fields.
+std::string_view field_tree::raw(node_index field) {
+  if (nodes_[field].raw_known == pass_) return nodes_[field].raw;
+  const node_index parent = nodes_[field].parent;
+  raw_walk walk(raw(parent));
+  std::uint32_t ordinal = 0;
+  for (const node_index found : nodes_[parent].found) {
+    std::string_view text;
+    for (; ordinal <= nodes_[found].ordinal; ++ordinal) text = walk.next().value;
+    nodes_[found].raw = text;
+    nodes_[found].raw_known = pass_;
+  }
+  return nodes_[field].raw;
+}
+
+char* field_tree::write_unknown(char* out) {
+  return write_unknown(0, raw(0), out);
+}
+
+char* field_tree::write_unknown(node_index at, std::string_view text, char* out) {
+  *out++ = '{';
+  const char* const start = out;
+  const simdjson::dom::object members = nodes_[at].value;
+  raw_walk walk(text);
+  for (const auto& [key, value] : members) {
+    const raw_walk::member written = walk.next();
+    const child* const known = find_child(at, key);
+    const bool is_partly_read =
+        known != nullptr && !nodes_[known->node].wanted && !nodes_[known->node].children.empty();
+    if (known != nullptr && !(is_partly_read && value.is_object())) continue;
+
+    char* const before = out;
+    if (out != start) *out++ = ',';
+    out = std::ranges::copy(written.key, out).out;
+    *out++ = ':';
+    if (known == nullptr) {
+      out = minify(written.value, out);
+      continue;
+    }
+    const char* const inner = out;
+    out = write_unknown(known->node, written.value, out);
+    if (out - inner == 2) out = before;  // {}: all of it is read
+  }
+  *out++ = '}';
+  return out;
 }
 
 // NOLINTEND(misc-no-recursion)

@@ -14,11 +14,12 @@ namespace sluice::record {
 /// Splits a JSON pointer (RFC 6901) into its unescaped names. Nothing when it is not one.
 std::optional<std::vector<std::string>> split_pointer(std::string_view pointer);
 
-/// The fields that a plan wants, as a tree of names; finds them all in one walk over a document, in the
-/// document's order.
+/// The fields that a plan wants of a JSON value, as a tree of names; finds them all in one walk over it, in
+/// its own order.
 ///
 /// Each name remembers which one followed it last time: a producer writes its keys in one order, so the first
-/// comparison is the last. What was found is valid until the document's parser is used again.
+/// comparison is the last. What was found is valid until the value's parser is used again, and as long as its
+/// text.
 class field_tree {
  public:
   using node_index = std::uint32_t;
@@ -28,13 +29,22 @@ class field_tree {
   /// Adds a pointer (as `split_pointer` gives it); equal ones share a node.
   node_index add(const std::vector<std::string>& names);
 
-  /// Finds all fields; stops at the first wanted name that an object has twice, and gives its node.
-  std::optional<node_index> find(simdjson::dom::element document);
+  /// Finds all fields; stops at the first wanted name that an object has twice, and gives its node. `text` is
+  /// the value's own, for `raw` and `write_unknown`.
+  std::optional<node_index> find(simdjson::dom::element root, std::string_view text);
 
   bool has(node_index field) const noexcept { return nodes_[field].seen == pass_; }
   simdjson::dom::element value(node_index field) const noexcept { return nodes_[field].value; }
-  /// The text of a field that was found, in the body that was parsed.
-  std::string_view raw(node_index field, std::string_view body) const noexcept;
+  /// The text of a field that was found, as the sender wrote it.
+  std::string_view raw(node_index field);
+
+  /// Whether an object from which a field was wanted had one that was not. An array that is read by index is
+  /// known as a whole, and so is what is not an object where one was expected.
+  bool has_unknown() const noexcept { return unknown_; }
+  /// Those fields as one JSON object, each in the object where it was found. Returns the end; needs no more
+  /// room than the text has bytes.
+  char* write_unknown(char* out);
+  std::size_t text_bytes() const noexcept { return nodes_[0].raw.size(); }
 
   /// Whether `field` is `ancestor` or below it.
   bool is_under(node_index field, node_index ancestor) const noexcept;
@@ -47,19 +57,27 @@ class field_tree {
   };
   struct node {
     node_index parent = 0;
+    bool wanted = false;  ///< by a column, with all below it; else it is only on the way to another
     std::vector<child> children{};
     std::size_t first = 0;  ///< the child that came first last time
     simdjson::dom::element value{};
-    std::uint64_t seen = 0;     ///< the pass that found it
-    std::uint32_t ordinal = 0;  ///< among the members of its parent
+    std::uint64_t seen = 0;           ///< the pass that found it
+    std::uint32_t ordinal = 0;        ///< among the members of its parent
+    std::vector<node_index> found{};  ///< of its children, in the document's order
+    std::string_view raw{};
+    std::uint64_t raw_known = 0;  ///< the pass that set it
   };
 
   std::optional<node_index> visit(node_index at, simdjson::dom::element value);
   std::optional<node_index> visit_object(node_index at, simdjson::dom::object members);
   std::optional<node_index> visit_array(node_index at, simdjson::dom::array items);
+  std::optional<node_index> meet(node_index met, std::uint32_t ordinal, simdjson::dom::element value);
+  const child* find_child(node_index at, std::string_view name) const noexcept;
+  char* write_unknown(node_index at, std::string_view text, char* out);
 
-  std::vector<node> nodes_;  ///< the first is the whole document
+  std::vector<node> nodes_;  ///< the first is the root
   std::uint64_t pass_ = 0;
+  bool unknown_ = false;
 };
 
 }  // namespace sluice::record

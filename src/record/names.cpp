@@ -17,26 +17,49 @@ constexpr std::array type_names{
     named{"bigint", column_type::bigint},
     named{"real", column_type::real},
     named{"double precision", column_type::double_precision},
+    named{"numeric", column_type::numeric},
     named{"boolean", column_type::boolean},
     named{"date", column_type::date},
     named{"timestamptz", column_type::timestamptz},
     named{"uuid", column_type::uuid},
+    named{"inet", column_type::inet},
+    named{"bytea", column_type::bytea},
     named{"jsonb", column_type::jsonb},
 };
 constexpr std::array transform_names{
     named{"none", transform::none},
     named{"trim", transform::trim},
     named{"lower", transform::lower},
+    named{"percent_decode", transform::percent_decode},
     named{"version_packed", transform::version_packed},
     named{"version_major", transform::version_major},
     named{"version_digits", transform::version_digits},
     named{"epoch_seconds", transform::epoch_seconds},
     named{"epoch_milliseconds", transform::epoch_milliseconds},
+    named{"assume_utc", transform::assume_utc},
+    named{"utc_date", transform::utc_date},
+    named{"from_text", transform::from_text},
+    named{"decode_base64", transform::decode_base64},
+    named{"decode_base64url", transform::decode_base64url},
+    named{"decode_hex", transform::decode_hex},
 };
-constexpr std::array metadata_names{
-    named{"message_id", metadata::message_id},       named{"sent_timestamp", metadata::sent_timestamp},
-    named{"sent_date", metadata::sent_date},         named{"received_date", metadata::received_date},
-    named{"receive_count", metadata::receive_count},
+constexpr std::array source_names{
+    named{"body", source::body},
+    named{"envelope", source::envelope},
+    named{"attribute", source::attribute},
+    named{"unknown", source::unknown},
+    named{"message_id", source::message_id},
+    named{"sent_timestamp", source::sent_timestamp},
+    named{"sent_date", source::sent_date},
+    named{"received_date", source::received_date},
+    named{"receive_count", source::receive_count},
+    named{"row_number", source::row_number},
+};
+constexpr std::array form_names{
+    named{"raw", body_form::raw},
+    named{"sns", body_form::sns},
+    named{"eventbridge", body_form::eventbridge},
+    named{"s3", body_form::s3},
 };
 
 /// Insertions, deletions, changes and swaps of neighbours (optimal string alignment).
@@ -65,8 +88,11 @@ std::span<const named<column_type>> column_types() noexcept {
 std::span<const named<transform>> transforms() noexcept {
   return transform_names;
 }
-std::span<const named<metadata>> metadata_sources() noexcept {
-  return metadata_names;
+std::span<const named<source>> sources() noexcept {
+  return source_names;
+}
+std::span<const named<body_form>> body_forms() noexcept {
+  return form_names;
 }
 
 std::string suggest(std::string_view name, std::span<const std::string_view> candidates) {

@@ -19,7 +19,8 @@ struct named {
 /// As they are written in a plan's file.
 std::span<const named<column_type>> column_types() noexcept;
 std::span<const named<transform>> transforms() noexcept;
-std::span<const named<metadata>> metadata_sources() noexcept;  ///< without the @
+std::span<const named<source>> sources() noexcept;  ///< those that are told with an @, without it
+std::span<const named<body_form>> body_forms() noexcept;
 
 template <class Enum>
 std::optional<Enum> find_name(std::span<const named<Enum>> all, std::string_view name) noexcept {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "record/names.hpp"
 
@@ -32,12 +33,22 @@ std::string_view to_string(column_type t) noexcept {
 }
 
 std::string column::sql_type() const {
-  if (type == column_type::varchar && length_max > 0) return fmt::format("varchar({})", length_max);
-  return std::string(to_string(type));
+  std::string sql(to_string(type));
+  if (type == column_type::varchar && length_max > 0) sql += fmt::format("({})", length_max);
+  if (type == column_type::numeric && precision > 0) sql += fmt::format("({},{})", precision, scale);
+  return is_array ? sql + "[]" : sql;
 }
 
 bool plan::needs_key() const {
   return std::ranges::any_of(columns, [](const column& c) { return c.mask && mask::needs_key(c.mask->how); });
+}
+
+std::vector<std::string> plan::attributes() const {
+  std::set<std::string> names;
+  for (const column& c : columns) {
+    if (c.where == source::attribute) names.insert(c.from);
+  }
+  return {names.begin(), names.end()};
 }
 
 plan login_events() {
@@ -62,7 +73,7 @@ plan login_events() {
   column& date = p.columns[6];
   date.name = "create_date";
   date.type = column_type::date;
-  date.meta = metadata::sent_date;
+  date.where = source::sent_date;
   return p;
 }
 

@@ -4,26 +4,51 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <limits>
 #include <new>
 #include <optional>
-#include <stdexcept>
 #include <vector>
 
 #include "copy/row_writer.hpp"
-#include "mask/masker.hpp"
 #include "record/cell.hpp"
 #include "record/field_tree.hpp"
+#include "record/raw_json.hpp"
 #include "record/reasons.hpp"
 
 namespace sluice::record {
 namespace {
+
+using simdjson::dom::element;
 
 static_assert(reader::depth_max == simdjson::DEFAULT_MAX_DEPTH);
 
 /// RFC 8259, section 8.1: not allowed. Some versions of simdjson skip it, others refuse it.
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
-reason reason_of(simdjson::error_code error) {
+outcome refused(reason why, std::string_view column = {}) {
+  return {.what = outcome::kind::refused, .rows = 0, .why = {.reason = why, .column = std::string(column)}};
+}
+
+/// Reads texts, each until the next.
+class json_parser {
+ public:
+  /// `text` is padded, as for reader::read.
+  reason parse(std::string_view text, element& document);
+
+ private:
+  simdjson::dom::parser parser_;
+  std::string tamed_;
+};
+
+reason json_parser::parse(std::string_view text, element& document) {
+  if (text.starts_with(byte_order_mark)) return reasons::not_json;
+  auto error = parser_.parse(text.data(), text.size(), false).get(document);
+  if (error == simdjson::SUCCESS) return reasons::none;
+  if (error != simdjson::DEPTH_ERROR && error != simdjson::MEMALLOC && tame_numbers(text, tamed_)) {
+    tamed_.append(simdjson::SIMDJSON_PADDING, ' ');
+    error = parser_.parse(tamed_.data(), text.size(), false).get(document);
+    if (error == simdjson::SUCCESS) return reasons::none;
+  }
   switch (error) {
     case simdjson::DEPTH_ERROR: return reasons::too_deep;
     case simdjson::MEMALLOC: throw std::bad_alloc();
@@ -31,33 +56,99 @@ reason reason_of(simdjson::error_code error) {
   }
 }
 
-outcome refused(reason why, std::string_view column = {}) {
-  return {.what = outcome::kind::refused, .rows = 0, .why = {.reason = why, .column = std::string(column)}};
-}
-
 }  // namespace
 
 struct reader::impl {
-  simdjson::dom::parser parser;
-  field_tree fields;
+  body_form form = body_form::raw;
+  field_tree::node_index record_field = 0;  ///< of an envelope, which holds the record
+  std::string rows;                         ///< JSON pointer of the list of rows, or empty
+  field_tree::node_index rows_field = 0;
+  field_tree::node_index event_field = 0;  ///< of s3
+  bool refuses_unknown = false;
+  bool wants_text = false;  ///< whether a column may look at the text of what the parsers found
   std::vector<cell> cells;
+  material found;
+  json_parser parser, inner_parser;
+
+  bool has_envelope() const noexcept { return form == body_form::sns || form == body_form::eventbridge; }
+  const char* record_pointer() const noexcept { return form == body_form::sns ? "/Message" : "/detail"; }
 
   outcome read(std::string_view body, const envelope& e, copy::arena& out);
-  outcome refused_twice(field_tree::node_index field) const;
+  outcome read_enveloped(element document, std::string_view text, copy::arena& out);
+  outcome read_record(element record, std::string_view text, copy::arena& out);
+  outcome read_list(element record, std::string_view text, copy::arena& out);
+  outcome read_row(element row, std::string_view text, copy::arena& out);
+  outcome refused_twice(source where, field_tree::node_index field);
 };
 
 outcome reader::impl::read(std::string_view body, const envelope& e, copy::arena& out) {
-  if (body.starts_with(byte_order_mark)) return refused(reasons::not_json);
-  simdjson::dom::element document;
-  const auto error = parser.parse(body.data(), body.size(), false).get(document);
-  if (error != simdjson::SUCCESS) return refused(reason_of(error));
+  element document;
+  if (const reason why = parser.parse(body, document); why != reasons::none) return refused(why);
   if (!document.is_object()) return refused(reasons::not_an_object);
-  if (const auto twice = fields.find(document)) return refused_twice(*twice);
+  found.message = &e;
+  found.row_number = 0;
+  return has_envelope() ? read_enveloped(document, body, out) : read_record(document, body, out);
+}
 
+outcome reader::impl::read_enveloped(element document, std::string_view text, copy::arena& out) {
+  field_tree& around = found.envelope;
+  if (const auto twice = around.find(document, text)) return refused_twice(source::envelope, *twice);
+  if (!around.has(record_field)) return refused(reasons::bad_envelope, record_pointer());
+  const element inside = around.value(record_field);
+  if (form == body_form::eventbridge) {
+    if (!inside.is_object()) return refused(reasons::bad_envelope, record_pointer());
+    return read_record(inside, wants_text ? around.raw(record_field) : std::string_view(), out);
+  }
+  std::string_view message;
+  if (inside.get(message) != simdjson::SUCCESS) return refused(reasons::bad_envelope, record_pointer());
+  // It lies in the parser's own buffer, which ends with padding.
+  element record;
+  if (const reason why = inner_parser.parse(message, record); why != reasons::none) {
+    return refused(why, record_pointer());
+  }
+  if (!record.is_object()) return refused(reasons::not_an_object, record_pointer());
+  return read_record(record, message, out);
+}
+
+outcome reader::impl::read_record(element record, std::string_view text, copy::arena& out) {
+  return rows.empty() ? read_row(record, text, out) : read_list(record, text, out);
+}
+
+/// All rows or none.
+outcome reader::impl::read_list(element record, std::string_view text, copy::arena& out) {
+  field_tree& around = found.body;
+  if (const auto twice = around.find(record, text)) return refused_twice(source::body, *twice);
+  if (refuses_unknown && around.has_unknown()) return refused(reasons::unknown_field);
+  if (!around.has(rows_field)) {
+    // What S3 sends when notifications are switched on.
+    const bool is_test = form == body_form::s3 && around.has(event_field) &&
+                         std::string_view(simdjson::minify(around.value(event_field))) == "\"s3:TestEvent\"";
+    return is_test ? outcome{.rows = 0, .why = {}} : refused(reasons::missing_field, rows);
+  }
+  simdjson::dom::array list;
+  if (around.value(rows_field).get(list) != simdjson::SUCCESS) return refused(reasons::wrong_type, rows);
+
+  const std::size_t start = out.size();
+  raw_walk walk = wants_text ? raw_walk(around.raw(rows_field)) : raw_walk();
+  for (const element row : list) {
+    const std::string_view row_text = wants_text ? walk.next().value : std::string_view();
+    outcome read = row.is_object() ? read_row(row, row_text, out) : refused(reasons::not_an_object, rows);
+    if (read.what != outcome::kind::row) {
+      out.truncate(start);
+      return read;
+    }
+    ++found.row_number;
+  }
+  return {.rows = found.row_number, .why = {}};
+}
+
+outcome reader::impl::read_row(element object, std::string_view text, copy::arena& out) {
+  if (const auto twice = found.row.find(object, text)) return refused_twice(source::row, *twice);
+  if (refuses_unknown && found.row.has_unknown()) return refused(reasons::unknown_field);
   copy::row_writer row(out);
   row.begin_row(static_cast<std::int16_t>(cells.size()));
   for (cell& c : cells) {
-    const reason why = c.write(fields, body, e, row);
+    const reason why = c.write(found, row);
     if (why == reasons::none) continue;
     row.abandon_row();
     return refused(why, c.plan().name);
@@ -66,11 +157,13 @@ outcome reader::impl::read(std::string_view body, const envelope& e, copy::arena
   return {};
 }
 
-outcome reader::impl::refused_twice(field_tree::node_index field) const {
+outcome reader::impl::refused_twice(source where, field_tree::node_index field) {
   const auto wants = [&](const cell& c) {
-    return c.plan().meta == metadata::none && fields.is_under(c.field(), field);
+    return c.plan().where == where && found.fields_of(where).is_under(c.field(), field);
   };
-  return refused(reasons::duplicate_field, std::ranges::find_if(cells, wants)->plan().name);
+  const auto column = std::ranges::find_if(cells, wants);
+  if (column != cells.end()) return refused(reasons::duplicate_field, column->plan().name);
+  return refused(reasons::duplicate_field, where == source::envelope ? record_pointer() : rows);
 }
 
 reader::reader(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
@@ -80,27 +173,23 @@ reader::~reader() = default;
 
 result<reader> reader::make(const plan& p, const std::shared_ptr<const mask::key_ring>& keys) {
   auto made = std::make_unique<impl>();
+  made->form = p.form;
+  made->rows = p.rows;
+  made->refuses_unknown = p.refuses_unknown;
+  if (p.form == body_form::sns) made->record_field = made->found.envelope.add({"Message"});
+  if (p.form == body_form::eventbridge) made->record_field = made->found.envelope.add({"detail"});
+  if (p.form == body_form::s3) made->event_field = made->found.body.add({"Event"});
+  if (!p.rows.empty()) {
+    const auto names = split_pointer(p.rows);
+    if (!names) return failure{errc::bad_configuration, fmt::format("'{}' is no JSON pointer", p.rows)};
+    made->rows_field = made->found.body.add(*names);
+  }
   for (const column& c : p.columns) {
-    field_tree::node_index field = 0;
-    if (c.meta == metadata::none) {
-      const auto names = split_pointer(c.from);
-      if (!names) return failure{errc::bad_configuration, fmt::format("'{}' is no JSON pointer", c.from)};
-      field = made->fields.add(*names);
-    }
-    std::optional<mask::masker> mask;
-    if (c.mask) {
-      auto keyed = mask::masker::make(*c.mask, keys);
-      if (!keyed) return std::move(keyed).error().in("column " + c.name);
-      mask = *std::move(keyed);
-      const std::size_t least = mask::needs_key(c.mask->how) ? mask->size_max(0) : 0;
-      if (c.length_max > 0 && least > c.length_max) {
-        return failure{errc::bad_configuration,
-                       fmt::format("column {} is {}, its tokens have {} characters or more", c.name,
-                                   c.sql_type(), least),
-                       "make it text, or a longer varchar"};
-      }
-    }
-    made->cells.emplace_back(c, field, std::move(mask));
+    auto one = cell::make(c, keys, made->found);
+    if (!one) return one.error();
+    const bool reads_json = c.is_field() || c.where == source::unknown;
+    made->wants_text = made->wants_text || (reads_json && one->may_want_raw());
+    made->cells.push_back(*std::move(one));
   }
   return reader(std::move(made));
 }

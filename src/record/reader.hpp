@@ -16,7 +16,7 @@ namespace sluice::record {
 /// What became of a body.
 struct outcome {
   enum class kind {
-    row,      ///< `rows` tuples were appended
+    row,      ///< `rows` tuples were appended; none if the body has an empty list of them
     refused,  ///< nothing was appended; `why` says what is wrong
     full,     ///< nothing was appended: the arena has no room for the row
   } what = kind::row;
@@ -24,12 +24,11 @@ struct outcome {
   copy::refusal why;
 };
 
-/// Turns bodies into tuples of binary COPY, by a plan compiled once.
+/// Turns bodies into tuples of binary COPY, by a plan compiled once: of a body with many rows all, or none.
 ///
-/// The whole body is validated (simdjson's dom: a number over 64 bits or over a double's range is not JSON to
-/// it). The reasons of a refusal are in reasons.hpp; a key given twice is reported before anything else, then
-/// the first column in the plan's order that has something wrong. One per loop: it owns a parser and keyed
-/// masks; not thread-safe; no allocation per row.
+/// The whole body is validated. The reasons of a refusal are in reasons.hpp; a key given twice is reported
+/// before anything else of its object, then the first column in the plan's order that has something wrong.
+/// One per loop: it owns parsers and keyed masks; not thread-safe; no allocation per row.
 class reader {
  public:
   static constexpr std::size_t depth_max = 1'024;  ///< of nested arrays and objects

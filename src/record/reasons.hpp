@@ -20,9 +20,14 @@ inline constexpr reason wrong_type = "wrong_type";  ///< such as a string where 
 inline constexpr reason out_of_range = "out_of_range";
 inline constexpr reason too_long = "too_long";            ///< over varchar(n), after masking
 inline constexpr reason nul_character = "nul_character";  ///< U+0000, which PostgreSQL cannot store
-inline constexpr reason bad_format = "bad_format";        ///< a string that is no date, timestamp or uuid
-inline constexpr reason bad_version = "bad_version";      ///< a string that is no dotted version
-inline constexpr reason bad_digest = "bad_digest";        ///< given by the caller: MD5OfBody did not match
+inline constexpr reason bad_format =
+    "bad_format";  ///< a string that is not what the column's type wants: no date, no address
+inline constexpr reason bad_version = "bad_version";    ///< a string that is no dotted version
+inline constexpr reason bad_envelope = "bad_envelope";  ///< not what the plan says a body comes in
+inline constexpr reason unknown_field =
+    "unknown_field";  ///< that no column reads, where the plan refuses such
+inline constexpr reason unmapped_value = "unmapped_value";  ///< not one of the column's map
+inline constexpr reason bad_digest = "bad_digest";          ///< given by the caller: MD5OfBody did not match
 }  // namespace reasons
 
 /// A value, or why there is none.

@@ -1,9 +1,14 @@
 #include "record/scalars.hpp"
 
+#include <arpa/inet.h>
+#include <simdjson.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <optional>
+
+#include "core/encoding.hpp"
 
 namespace sluice::record {
 namespace {
@@ -74,7 +79,8 @@ struct clock_time {
   int second;
   microseconds fraction{0};
 
-  bool exists() const noexcept { return hour <= 23 && minute <= 59 && second <= 59; }
+  bool exists() const noexcept { return hour <= 23 && minute <= 59 && second <= 60; }
+  bool is_leap_second() const noexcept { return second == 60; }
   microseconds since_midnight() const noexcept {
     return hours(hour) + minutes(minute) + seconds(second) + fraction;
   }
@@ -166,19 +172,29 @@ checked<std::int32_t> parse_date(std::string_view text) noexcept {
   return sys_days(*date).time_since_epoch().count();
 }
 
-checked<std::int64_t> parse_timestamp(std::string_view text) noexcept {
+checked<std::int64_t> parse_timestamp(std::string_view text, bool assume_utc) noexcept {
   cursor in(text);
   const auto date = take_date(in);
   if (!date || !in.take("Tt ")) return reasons::bad_format;
   const auto time = take_time(in);
   if (!time) return reasons::bad_format;
-  const auto offset = take_offset(in);
+  const auto offset = assume_utc && in.at_end() ? utc_offset() : take_offset(in);
   if (!offset || !in.at_end()) return reasons::bad_format;
   if (!in_calendar(*date) || !time->exists() || !offset->exists()) return reasons::out_of_range;
-  const std::int64_t us =
-      (sys_days(*date) + time->since_midnight() - offset->east()).time_since_epoch().count();
-  if (us < first_ms * 1'000 || us >= end_ms * 1'000) return reasons::out_of_range;
+  const sys_time<microseconds> at = sys_days(*date) + time->since_midnight() - offset->east();
+  // The 61st second of a day in UTC: what is left of the day when its fraction is taken away is none.
+  if (time->is_leap_second() && floor<days>(at) != at - time->fraction) return reasons::out_of_range;
+  const std::int64_t us = at.time_since_epoch().count();
+  if (!in_calendar(us)) return reasons::out_of_range;
   return us;
+}
+
+bool in_calendar(std::int64_t unix_us) noexcept {
+  return unix_us >= first_ms * 1'000 && unix_us < end_ms * 1'000;
+}
+
+std::int32_t day_of(std::int64_t unix_us) noexcept {
+  return static_cast<std::int32_t>(floor<days>(microseconds(unix_us)).count());
 }
 
 checked<std::int64_t> timestamp_from(std::int64_t unix_ms) noexcept {
@@ -197,6 +213,51 @@ checked<std::int64_t> version_number(transform how, std::string_view text) noexc
   if (how == transform::version_packed) return packed(text);
   if (how == transform::version_digits) return joined_digits(text);
   return whole(text.substr(0, text.find('.')));
+}
+
+checked<std::int64_t> parse_whole(std::string_view text) noexcept {
+  std::int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, value);
+  if (at != end || error == std::errc::invalid_argument) return reasons::bad_format;
+  if (error != std::errc()) return reasons::out_of_range;
+  return value;
+}
+
+reason percent_decode(std::string_view text, std::string& out) {
+  out.clear();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char c = text[i] == '+' ? ' ' : text[i];
+    if (c == '%') {
+      if (text.size() - i < 3 || unhex_to(text.substr(i + 1, 2), &c) == nullptr) return reasons::bad_format;
+      i += 2;
+    }
+    out.push_back(c);
+  }
+  return simdjson::validate_utf8(out) ? reasons::none : reasons::bad_format;
+}
+
+std::optional<ip_network> parse_inet(std::string_view text) noexcept {
+  const auto slash = std::min(text.find('/'), text.size());
+  std::array<char, INET6_ADDRSTRLEN> address{};
+  if (slash >= address.size() || text.find('\0') != text.npos) return std::nullopt;
+  std::ranges::copy(text.substr(0, slash), address.begin());
+  ip_network n;
+  n.bytes = text.substr(0, slash).find(':') == text.npos ? 4 : 16;
+  if (inet_pton(n.bytes == 4 ? AF_INET : AF_INET6, address.data(), n.address.data()) != 1)
+    return std::nullopt;
+  n.prefix_bits = static_cast<std::uint8_t>(n.bytes * 8);
+  if (slash == text.size()) return n;
+
+  const std::string_view prefix = text.substr(slash + 1);
+  if (prefix.empty() || !std::ranges::all_of(prefix, is_digit) ||
+      (prefix.size() > 1 && prefix.front() == '0')) {
+    return std::nullopt;
+  }
+  const auto bits = parse_whole(prefix);
+  if (!bits || *bits > n.prefix_bits) return std::nullopt;
+  n.prefix_bits = static_cast<std::uint8_t>(*bits);
+  return n;
 }
 
 std::string_view trimmed(std::string_view text) noexcept {

@@ -66,6 +66,7 @@ class decoder {
 
   simdjson::dom::parser parser_;
   std::vector<message> messages_;
+  std::vector<message_attribute> attributes_;  ///< of all messages, in their order
   md5 md5_;
 };
 

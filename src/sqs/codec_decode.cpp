@@ -57,6 +57,20 @@ bool read_system_attributes(dom::element e, message& m) {
   return true;
 }
 
+bool read_message_attributes(dom::element e, std::vector<message_attribute>& out) {
+  if (e.is_null()) return true;
+  dom::object attributes;
+  if (e.get(attributes) != simdjson::SUCCESS) return false;
+  for (const auto& [name, value] : attributes) {
+    message_attribute& a = out.emplace_back(message_attribute{.name = name, .value = {}});
+    if (value["StringValue"].get(a.value) != simdjson::SUCCESS &&
+        value["BinaryValue"].get(a.value) != simdjson::SUCCESS) {
+      return false;
+    }
+  }
+  return true;
+}
+
 // AWS names are of these letters; anything else would be somebody's text.
 bool is_safe_name(std::string_view name) {
   return name.size() <= 80 && std::ranges::all_of(name, [](char c) {
@@ -94,6 +108,7 @@ result<dom::object> decoder::parse(std::string_view body) {
 
 result<message> decoder::read_message(dom::element e) {
   message m;
+  const std::size_t attributes_before = attributes_.size();
   std::string_view digest;
   dom::object members;
   bool good = e.get(members) == simdjson::SUCCESS;
@@ -111,6 +126,8 @@ result<message> decoder::read_message(dom::element e) {
         good = read_text(value, digest);
       } else if (name == "Attributes") {
         good = read_system_attributes(value, m);
+      } else if (name == "MessageAttributes") {
+        good = read_message_attributes(value, attributes_);
       }
       if (!good) break;
     }
@@ -122,11 +139,14 @@ result<message> decoder::read_message(dom::element e) {
     const auto own = md5_(m.body);
     m.body_digest_ok = !own || std::string_view(own->data(), own->size()) == digest;
   }
+  // The list may still move: `messages` sets its place.
+  m.attributes = {static_cast<const message_attribute*>(nullptr), attributes_.size() - attributes_before};
   return m;
 }
 
 result<std::span<const message>> decoder::messages(std::string_view body) {
   messages_.clear();
+  attributes_.clear();
   if (body.empty()) return std::span<const message>();
   const auto answer = parse(body);
   if (!answer) return answer.error();
@@ -138,6 +158,11 @@ result<std::span<const message>> decoder::messages(std::string_view body) {
     auto m = read_message(e);
     if (!m) return m.error();
     messages_.push_back(*m);
+  }
+  const message_attribute* next = attributes_.data();
+  for (message& m : messages_) {
+    m.attributes = {next, m.attributes.size()};
+    next += m.attributes.size();
   }
   return std::span<const message>(messages_);
 }

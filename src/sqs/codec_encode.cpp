@@ -105,7 +105,17 @@ void encode_receive(std::string& out, std::string_view queue_url, const receive_
   if (o.visibility.count() > 0) append(out, R"(,"VisibilityTimeout":{})", o.visibility.count());
   out += R"(,"MessageSystemAttributeNames":["SentTimestamp","ApproximateReceiveCount","MessageGroupId")";
   if (o.trace_header) out += R"(,"AWSTraceHeader")";
-  out += "]}";
+  out += ']';
+  if (!o.attributes.empty()) {
+    out += R"(,"MessageAttributeNames":[)";
+    for (const char* comma = ""; const std::string& name : o.attributes) {
+      out += comma;
+      comma = ",";
+      append_json_string(out, name);
+    }
+    out += ']';
+  }
+  out += '}';
 }
 
 void encode_delete_batch(std::string& out, std::string_view queue_url,

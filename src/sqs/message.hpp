@@ -2,11 +2,18 @@
 
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace sluice::sqs {
+
+/// A message attribute that was asked for. `value` is its text; of a Binary one, base64.
+struct message_attribute {
+  std::string_view name;
+  std::string_view value;
+};
 
 /// One received message: views into the reply of the client that received it, dead at its next call.
 /// `body` may be parsed in place by simdjson: at least SIMDJSON_PADDING readable bytes follow it.
@@ -18,7 +25,8 @@ struct message {
   std::uint32_t receive_count = 0;  ///< ApproximateReceiveCount
   std::string_view group_id;        ///< MessageGroupId; empty on most standard queues
   std::string_view trace_header;    ///< AWSTraceHeader
-  bool body_digest_ok = true;       ///< MD5OfBody matched (or was not given)
+  std::span<const message_attribute> attributes{};
+  bool body_digest_ok = true;  ///< MD5OfBody matched (or was not given)
 };
 
 /// A message to send.

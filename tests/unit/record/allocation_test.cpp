@@ -91,6 +91,11 @@ TEST_CASE("reading every type, transform and mask allocates nothing") {
           R"("birthday":"2000-02-29","at":"2026-01-31T23:59:59.5+01:00","at_seconds":1767323045,)"
           R"("at_milliseconds":1767323045678,"session":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",)"
           R"("extra":{"a":[1.25,"some text that is not short",null]},"ip":"10.0.0.1","peer_ip":"10.0.0.2",)"
-          R"("device":"some device that has a long name","name":"A. Person","card":"4111111111111111"})") ==
-      0);
+          R"("device":"some device that has a long name","name":"A. Person","card":"4111111111111111",)"
+          R"("object_key":"a%20key+that/is/not%2Fshort.json","price":1234567890.12,"quantity":"12",)"
+          R"("weight":"0.5","cost":" 1.10 ","agreed":"true","platform":"Android","plan_name":"trial",)"
+          R"("at_local":"2026-01-31T23:59:59","on_day":"2026-01-31T23:59:59Z","on_day_seconds":1767323045.5,)"
+          R"("address":"2001:db8::1/64","digest":"00ff","payload":"AAEC","nonce":"-_8",)"
+          R"("labels":["one","two",null],"counts":[1,2,3],"samples":[0.5,1e-3,18446744073709551615],)"
+          R"("prices":[1.10,2.20,300000000000000000000],"new":{"in":["a","later",1.50],"version":2}})") == 0);
 }

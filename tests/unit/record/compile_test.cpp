@@ -57,7 +57,8 @@ TEST_CASE("a bare name is a field, whatever its characters; a pointer is a point
 
 TEST_CASE("every type has its SQL name") {
   for (const char* type : {"text", "varchar", "varchar(128)", "smallint", "integer", "bigint", "real",
-                           "double precision", "boolean", "date", "timestamptz", "uuid", "jsonb"}) {
+                           "double precision", "numeric", "numeric(5,2)", "boolean", "date", "timestamptz",
+                           "uuid", "inet", "jsonb", "text[]", "varchar(3)[]", "numeric(5,2)[]"}) {
     CHECK(plan_of(column(type)).columns[0].sql_type() == type);
   }
 }
@@ -89,21 +90,48 @@ TEST_CASE("a mistake is told with its line, and what to do") {
       test{"[[column]]\nnmae = 'v'\ntype = 'text'",
            "p.toml:4: unknown key 'nmae' in [[column]]; did you mean 'name'?"},
       test{text + "colour = 'red'",
-           "p.toml:6: unknown key 'colour' in [[column]]; known are name, type, from, required, nullable, "
-           "transform, "
-           "mask, pii"},
+           "p.toml:6: unknown key 'colour' in [[column]]; known are name, type, from, constant, required, "
+           "nullable, default, transform, map, mask, pii"},
       test{"[[column]]\ntype = 'text'", "p.toml:3: [[column]] has no 'name'"},
       test{"[[column]]\nname = 'v'", "p.toml:3: column v has no 'type'"},
       test{"[[column]]\nname = 7", "p.toml:4: 'name' must be text in quotes"},
       test{"[[column]]\nname = ''", "p.toml:4: 'name' must be 1 to 63 bytes"},
       test{column("txet"), "p.toml:5: unknown type 'txet'; did you mean 'text'?"},
-      test{column("int"),
-           "p.toml:5: unknown type 'int'; known are text, varchar, smallint, integer, bigint, real, double "
-           "precision, boolean, date, timestamptz, uuid, jsonb"},
+      test{column("int"), "p.toml:5: unknown type 'int'; did you mean 'integer'?"},
+      test{column("money"),
+           "p.toml:5: unknown type 'money'; known are text, varchar, smallint, integer, bigint, real, double "
+           "precision, numeric, boolean, date, timestamptz, uuid, inet, bytea, jsonb"},
       test{column("varchar(0)"), "p.toml:5: 'varchar(0)' is no type; varchar(n) takes 1 to 10485760"},
       test{column("varchar(9"), "p.toml:5: 'varchar(9' is no type; varchar(n) takes 1 to 10485760"},
       test{column("varchar(10485761)"),
            "p.toml:5: 'varchar(10485761)' is no type; varchar(n) takes 1 to 10485760"},
+      test{column("numeric(2,3)"),
+           "p.toml:5: 'numeric(2,3)' is no type; numeric(p, s) takes 1 to 1000 digits, s of them behind the "
+           "point"},
+      test{column("char(3)"), "p.toml:5: 'char(3)' is no type; varchar(n) and numeric(p, s) have limits"},
+      test{column("jsonb[]"),
+           "p.toml:5: there are arrays of scalars only; make the column jsonb: it holds arrays too"},
+      test{column("bytea"),
+           "p.toml:5: column v is bytea, and JSON has no bytes; say how its text becomes bytes: transform = "
+           "\"decode_base64\", decode_base64url or decode_hex"},
+      test{column("text", "constant = 'x'\nfrom = 'y'"), "p.toml:7: 'from' does not apply to a constant"},
+      test{column("text", "required = true\ndefault = 'x'"),
+           "p.toml:6: column v is required and has a default"},
+      test{column("text", "from = '@envelope/x'"),
+           "p.toml:6: there is no envelope; set envelope = \"sns\" or \"eventbridge\" in [message]"},
+      test{column("text", "from = '@attribute'"),
+           "p.toml:6: @attribute wants a name, such as @attribute/tenant"},
+      test{column("jsonb", "from = '@attribute/x'"),
+           "p.toml:5: a message attribute is text, and cannot be jsonb"},
+      test{column("text", "from = '@sent_date/x'"), "p.toml:6: '@sent_date' has no fields"},
+      test{column("text", "from = '@unknown'"), "p.toml:5: @unknown cannot be text; make the column jsonb"},
+      test{column("text", "map = { a = [1] }"),
+           "p.toml:6: 'a' must be mapped to text, a number, true or false"},
+      test{column("text", "map = {}"), "p.toml:6: 'map' must be like { ios = 1, android = 2 }"},
+      test{column("integer", "transform = ['from_text', 'version_major']"),
+           "p.toml:6: version_major cannot follow another one that makes a value"},
+      test{column("text", "transform = [1]"),
+           "p.toml:6: 'transform' must be text in quotes, or a list of it"},
       test{column("text", "from = '/a~'"),
            "p.toml:6: '/a~' is no JSON pointer; write ~0 for a tilde and ~1 for a slash (RFC 6901)"},
       test{column("text", "from = ''"), "p.toml:6: the whole body (from = '') can only be jsonb"},
@@ -118,13 +146,13 @@ TEST_CASE("a mistake is told with its line, and what to do") {
            "varchar"},
       test{column("text", "nullable = 'yes'"), "p.toml:6: 'nullable' must be true or false"},
       test{column("text", "required = false\nnullable = false"),
-           "p.toml:7: column v is not required and not nullable; a field that is not there becomes NULL"},
+           "p.toml:7: column v is not required and not nullable; a field that is not there becomes NULL, "
+           "unless "
+           "there is a default"},
       test{column("text", "transform = 'lwoer'"),
            "p.toml:6: unknown transform 'lwoer'; did you mean 'lower'?"},
       test{column("text", "transform = 'version_packed'"),
-           "p.toml:6: version_packed does not give text; trim and lower give text, version_* integer or "
-           "bigint, "
-           "epoch_* timestamptz"},
+           "p.toml:6: version_packed does not give text; see docs/records.md for what gives which type"},
       test{column("text", "pii = true"),
            "p.toml:6: column v is tagged pii and has no mask; add mask = \"aes_siv\", or another scheme"},
       test{column("bigint", "mask = 'aes_siv'"),
@@ -150,6 +178,49 @@ TEST_CASE("a mistake is told with its line, and what to do") {
       test{text + text, "p.toml:6: column v is also on line 3"});
   INFO(t.columns);
   CHECK(refusal(t.columns) == t.line);
+}
+
+TEST_CASE("what [message] says must be known and fit together") {
+  const auto line = [](const std::string& message, const std::string& columns = {}) {
+    const auto p = compiled("[table]\nname = 't'\n[message]\n" + message + "\n" + columns);
+    return p ? "compiled" : p.error().line();
+  };
+  CHECK(line("envelope = 'sns'") == "compiled");
+  CHECK(line("rows = '/events'\nunknown = 'refuse'") == "compiled");
+  CHECK(line("envelope = 'sqs'") == "p.toml:4: unknown envelope 'sqs'; did you mean 'sns'?");
+  CHECK(line("envelop = 'sns'") == "p.toml:4: unknown key 'envelop' in [message]; did you mean 'envelope'?");
+  CHECK(line("envelope = 's3'\nrows = '/x'") == "p.toml:5: the rows of s3 are its Records");
+  CHECK(line("rows = 'events'") == "p.toml:4: 'events' is no JSON pointer to an array; such as \"/events\"");
+  CHECK(line("unknown = 'collect'") == "p.toml:4: unknown unknown 'collect'; known are ignore, refuse");
+  CHECK(line("unknown = 'refuse'", column("jsonb", "from = '@unknown'")) ==
+        "p.toml:5: column v collects the fields that [message] refuses");
+  CHECK(compiled("message = 1").error().line() == "p.toml:1: 'message' must be a section: [message]");
+}
+
+TEST_CASE("what the plan says itself must be of the column's type") {
+  const auto line = [](const std::string& columns) {
+    const auto made = record::reader::make(plan_of(columns), tests::test_keys());
+    return made ? "made" : made.error().line();
+  };
+  CHECK(line(column("date", "default = 2000-01-02")) == "made");
+  CHECK(line(column("integer[]", "constant = [1, 2]")) == "made");
+  CHECK(line(column("jsonb", "constant = { a = 1 }")) == "made");
+  CHECK(line(column("integer", "default = 'x'")) ==
+        "column v is integer, its default \"x\" is not (wrong_type)");
+  CHECK(line(column("varchar(1)", "constant = 'xy'")) ==
+        "column v is varchar(1), its constant \"xy\" is not (too_long)");
+  CHECK(line(column("smallint", "map = { a = 40000 }")) ==
+        "column v is smallint, its map gives '40000' for 'a': out_of_range");
+  CHECK(line(column("text", "transform = 'lower'\nmap = { A = 'x' }")) ==
+        "column v is text, its map gives 'x' for 'A': unmapped_value");
+}
+
+TEST_CASE("the message attributes that a plan wants are each asked for once") {
+  const std::string one = "[[column]]\nname = 'a'\ntype = 'text'\nfrom = '@attribute/y'\n";
+  const auto p = plan_of(one + column("integer", "from = '@attribute/y'\n") +
+                         "[[column]]\nname = 'x'\ntype = 'text'\nfrom = '@attribute/x'\n");
+  CHECK(p.attributes() == std::vector<std::string>{"x", "y"});
+  CHECK(record::login_events().attributes().empty());
 }
 
 TEST_CASE("a table must be named, and be a section") {

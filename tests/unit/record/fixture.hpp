@@ -35,7 +35,8 @@ inline sluice::record::plan plan_of(std::string_view columns) {
 /// What became of a body, and its fields if it is a row.
 struct read_result {
   sluice::record::outcome outcome;
-  copy_tuple fields;
+  std::vector<copy_tuple> rows;
+  copy_tuple fields;  ///< of the first row
 };
 
 /// A reader with an arena of its own, for one body at a time.
@@ -49,11 +50,11 @@ class body_reader {
     // As long as promised and no longer, so that a sanitizer sees whoever reads on.
     std::string padded(body);
     padded.append(simdjson::SIMDJSON_PADDING, ' ');
-    read_result r{reader_.read({padded.data(), body.size()}, e, out_), {}};
+    read_result r{reader_.read({padded.data(), body.size()}, e, out_), {}, {}};
     if (r.outcome.what == sluice::record::outcome::kind::row) {
-      const auto tuples = decode_tuples(out_.bytes());
-      REQUIRE(tuples.size() == r.outcome.rows);
-      r.fields = tuples.at(0);
+      r.rows = decode_tuples(out_.bytes());
+      REQUIRE(r.rows.size() == r.outcome.rows);
+      if (!r.rows.empty()) r.fields = r.rows.front();
     } else {
       REQUIRE(out_.size() == 0);
     }
@@ -75,5 +76,26 @@ class body_reader {
   sluice::record::reader reader_;
   sluice::copy::arena out_;
 };
+
+/// A reader of one column called `v`, of this type.
+inline body_reader column_reader(const std::string& type, const std::string& more = {}) {
+  return body_reader(plan_of("[[column]]\nname = 'v'\ntype = '" + type + "'\n" + more));
+}
+
+inline std::string with_value(const std::string& json) {
+  return "{\"v\":" + json + "}";
+}
+
+/// The field's bytes; "null"; or the verdict.
+inline std::string written(body_reader& reader, const std::string& json) {
+  const auto r = reader.read(with_value(json));
+  if (r.outcome.what != sluice::record::outcome::kind::row) return std::string(r.outcome.why.reason);
+  return r.fields.at(0).value_or("null");
+}
+
+template <class T>
+T value(body_reader& reader, const std::string& json) {
+  return binary_value<T>(written(reader, json));
+}
 
 }  // namespace tests

@@ -26,6 +26,8 @@ class random_bodies {
   std::string scalar();
   std::string value(int depth);
   std::string value_for(const sluice::record::column& c);
+  std::string item_for(const sluice::record::column& c);
+  std::string number_for(const sluice::record::column& c);
   std::string member(const std::string& key, const std::string& json);
   std::string object();
   void corrupt(std::string& body);

@@ -12,32 +12,10 @@ using namespace sluice;
 using record::envelope;
 using tests::binary_value;
 using tests::body_reader;
+using tests::column_reader;
 using tests::plan_of;
-
-namespace {
-
-/// A reader of one column called `v`, of this type.
-body_reader column_reader(const std::string& type, const std::string& more = {}) {
-  return body_reader(plan_of("[[column]]\nname = 'v'\ntype = '" + type + "'\n" + more));
-}
-
-std::string with_value(const std::string& json) {
-  return "{\"v\":" + json + "}";
-}
-
-/// The field's bytes; "null"; or the verdict.
-std::string written(body_reader& reader, const std::string& json) {
-  const auto r = reader.read(with_value(json));
-  if (r.outcome.what != record::outcome::kind::row) return std::string(r.outcome.why.reason);
-  return r.fields.at(0).value_or("null");
-}
-
-template <class T>
-T value(body_reader& reader, const std::string& json) {
-  return binary_value<T>(written(reader, json));
-}
-
-}  // namespace
+using tests::with_value;
+using tests::written;
 
 TEST_CASE("a body that is not one JSON object is refused, for a reason that is always the same") {
   body_reader reader = column_reader("text", "required = false");
@@ -61,9 +39,7 @@ TEST_CASE("a body that is not one JSON object is refused, for a reason that is a
                            "{\"x\":\"\xed\xa0\x80\"}",
                            "{\"x\":\"\xc0\x80\"}",
                            "{\"x\":\"a\nb\"}",
-                           "{\"x\":1e999}",
-                           "{\"x\":18446744073709551616}",
-                           "{\"x\":-9223372036854775809}",
+                           "{\"x\":1e999,\"y\":01}",
                            "NaN",
                            "nul"}) {
     INFO(body);
@@ -139,97 +115,6 @@ TEST_CASE("text is trimmed and lowered before it is measured") {
   CHECK(written(trim, "\"   \"").empty());
   body_reader lower = column_reader("text", "transform = 'lower'");
   CHECK(written(lower, "\"ABC xyz \u00c9 [@`{\"") == "abc xyz \u00c9 [@`{");
-}
-
-TEST_CASE("integers are JSON integers that the column can hold") {
-  body_reader small = column_reader("smallint");
-  CHECK(value<std::int16_t>(small, "-32768") == -32'768);
-  CHECK(value<std::int16_t>(small, "32767") == 32'767);
-  CHECK(written(small, "32768") == "out_of_range");
-  CHECK(written(small, "-32769") == "out_of_range");
-
-  body_reader integer = column_reader("integer");
-  CHECK(value<std::int32_t>(integer, "2147483647") == 2'147'483'647);
-  CHECK(value<std::int32_t>(integer, "-2147483648") == std::numeric_limits<std::int32_t>::min());
-  CHECK(written(integer, "2147483648") == "out_of_range");
-  CHECK(written(integer, "-2147483649") == "out_of_range");
-
-  body_reader big = column_reader("bigint");
-  CHECK(value<std::int64_t>(big, "9223372036854775807") == std::numeric_limits<std::int64_t>::max());
-  CHECK(value<std::int64_t>(big, "-9223372036854775808") == std::numeric_limits<std::int64_t>::min());
-  CHECK(written(big, "9223372036854775808") == "out_of_range");
-  CHECK(written(big, "18446744073709551615") == "out_of_range");
-  for (const char* json : {"1.0", "1e2", "\"1\"", "true", "[1]"}) {
-    INFO(json);
-    CHECK(written(integer, json) == "wrong_type");
-  }
-}
-
-TEST_CASE("numbers with a point are doubles, and real ones must not vanish or overflow") {
-  body_reader exact = column_reader("double precision");
-  CHECK(value<double>(exact, "0.1") == 0.1);
-  CHECK(value<double>(exact, "-7") == -7.0);
-  CHECK(value<double>(exact, "1.7976931348623157e308") == std::numeric_limits<double>::max());
-  CHECK(written(exact, "\"1\"") == "wrong_type");
-  body_reader real = column_reader("real");
-  CHECK(value<float>(real, "0.1") == 0.1F);
-  CHECK(value<float>(real, "0") == 0.0F);
-  CHECK(written(real, "1e39") == "out_of_range");
-  CHECK(written(real, "-1e39") == "out_of_range");
-  CHECK(written(real, "1e-60") == "out_of_range");
-  CHECK(written(real, "null") == "null_value");
-}
-
-TEST_CASE("booleans are true and false") {
-  body_reader reader = column_reader("boolean");
-  CHECK(written(reader, "true") == "\x01");
-  CHECK(written(reader, "false") == std::string(1, '\0'));
-  for (const char* json : {"0", "1", "\"true\""}) CHECK(written(reader, json) == "wrong_type");
-}
-
-TEST_CASE("dates, timestamps and uuids are written in PostgreSQL's form") {
-  body_reader date = column_reader("date");
-  CHECK(value<std::int32_t>(date, "\"2000-01-02\"") == 1);
-  CHECK(written(date, "\"2000-02-30\"") == "out_of_range");
-  CHECK(written(date, "\"yesterday\"") == "bad_format");
-  CHECK(written(date, "20000102") == "wrong_type");
-
-  body_reader time = column_reader("timestamptz");
-  CHECK(value<std::int64_t>(time, "\"2000-01-01T00:00:00.000001Z\"") == 1);
-  CHECK(written(time, "\"2000-01-01T00:00:00\"") == "bad_format");
-  CHECK(written(time, "0") == "wrong_type");
-
-  body_reader uuid_reader = column_reader("uuid");
-  CHECK(written(uuid_reader, "\"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11\"") ==
-        unhex("a0eebc999c0b4ef8bb6d6bb9bd380a11"));
-  CHECK(written(uuid_reader, "\"a0eebc999c0b4ef8bb6d6bb9bd380a11\"") == "bad_format");
-  CHECK(written(uuid_reader, "1") == "wrong_type");
-}
-
-TEST_CASE("a number is a time only when the plan says which unit") {
-  body_reader seconds = column_reader("timestamptz", "transform = 'epoch_seconds'");
-  CHECK(value<std::int64_t>(seconds, "946684801") == 1'000'000);
-  body_reader milliseconds = column_reader("timestamptz", "transform = 'epoch_milliseconds'");
-  CHECK(value<std::int64_t>(milliseconds, "946684800001") == 1'000);
-  CHECK(value<std::int64_t>(milliseconds, "-1") == -946'684'800'001'000);
-  for (body_reader* reader : {&seconds, &milliseconds}) {
-    CHECK(written(*reader, "9223372036854775807") == "out_of_range");
-    CHECK(written(*reader, "-9223372036854775808") == "out_of_range");
-    CHECK(written(*reader, "\"946684800\"") == "wrong_type");
-    CHECK(written(*reader, "1.5") == "wrong_type");
-  }
-  CHECK(written(seconds, "253402300800") == "out_of_range");
-}
-
-TEST_CASE("a version is a string of numbers and points") {
-  body_reader packed = column_reader("integer", "transform = 'version_packed'");
-  CHECK(value<std::int32_t>(packed, "\"7.2.11\"") == 7'002'011);
-  CHECK(written(packed, "\"7.2.1000\"") == "out_of_range");
-  CHECK(written(packed, "\"7.2-rc\"") == "bad_version");
-  CHECK(written(packed, "7") == "wrong_type");
-  body_reader digits = column_reader("integer", "transform = 'version_digits'");
-  CHECK(written(digits, "\"21474836.48\"") == "out_of_range");
-  CHECK(value<std::int32_t>(digits, "\"21474836.47\"") == 2'147'483'647);
 }
 
 TEST_CASE("jsonb keeps every digit and loses only the blanks") {

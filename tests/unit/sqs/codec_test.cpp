@@ -81,6 +81,9 @@ TEST_CASE("requests are as botocore writes them, but for blanks") {
   CHECK(out == R"({"QueueUrl":"u","MaxNumberOfMessages":10,"WaitTimeSeconds":20,"VisibilityTimeout":60,)"
                R"("MessageSystemAttributeNames":)"
                R"(["SentTimestamp","ApproximateReceiveCount","MessageGroupId","AWSTraceHeader"]})");
+  const std::string attributes[] = {"tenant", "a\"b"};
+  encode_receive(out, "u", {.attributes = attributes});
+  CHECK(out.ends_with(R"("MessageGroupId"],"MessageAttributeNames":["tenant","a\"b"]})"));
   const std::string_view handles[] = {"h+/=", "g"};
   encode_delete_batch(out, "u", handles);
   CHECK(out ==
@@ -134,6 +137,33 @@ TEST_CASE("messages are read with their attributes") {
   CHECK(messages->back().body == "{\"a\":\"é\"}");
   CHECK(messages->back().sent_ms == 0);
   CHECK(messages->back().body_digest_ok);
+}
+
+TEST_CASE("message attributes belong to their messages, and are text") {
+  decoder d;
+  const padded reply(
+      R"({"Messages":[{"MessageId":"1","ReceiptHandle":"r","Body":"x","MessageAttributes":)"
+      R"({"tenant":{"DataType":"String","StringValue":"acme"},"n":{"DataType":"Number","StringValue":"7"}}},)"
+      R"({"MessageId":"2","ReceiptHandle":"r","Body":"x","MessageAttributes":null},)"
+      R"({"MessageId":"3","ReceiptHandle":"r","Body":"x","MessageAttributes":)"
+      R"({"blob":{"DataType":"Binary","BinaryValue":"AAE="}}}]})");
+  const auto messages = d.messages(reply.view());
+  REQUIRE(messages.has_value());
+  const auto& first = (*messages)[0].attributes;
+  REQUIRE(first.size() == 2);
+  CHECK(first[0].name == "tenant");
+  CHECK(first[0].value == "acme");
+  CHECK(first[1].value == "7");
+  CHECK((*messages)[1].attributes.empty());
+  REQUIRE((*messages)[2].attributes.size() == 1);
+  CHECK((*messages)[2].attributes[0].value == "AAE=");
+  for (const char* attributes : {"[]", "7", R"({"a":7})", R"({"a":{}})", R"({"a":{"StringValue":7}})"}) {
+    INFO(attributes);
+    const padded bad(
+        std::string(R"({"Messages":[{"MessageId":"1","ReceiptHandle":"r","Body":"x","MessageAttributes":)") +
+        attributes + "}]}");
+    CHECK_FALSE(d.messages(bad.view()).has_value());
+  }
 }
 
 TEST_CASE("a body with another digest is marked, and the others are not") {
