@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in scripts/. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install install-test unit integration asan tsan sim fuzz tidy format bench test-localstack \
-  start message run db stop clean
+.PHONY: help demo test build install install-test unit integration crash-test asan tsan sim fuzz tidy format \
+  bench test-localstack start message run db stop clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,8 @@ unit: ## Inner loop: build what changed, run the unit tests
 	@scripts/build.sh dev && ctest --test-dir build/dev -LE 'integration|simulation' -j 2 --output-on-failure --no-tests=error
 integration: ## Against a real PostgreSQL, the local queue, and clients that were written by others
 	@scripts/test.sh integration python
+crash-test: build ## Kill sluice and PostgreSQL CYCLES times (default 1000), and count every message
+	@python3 tests/chaos/crash.py --cycles $(or $(CYCLES),1000) $(if $(SEED),--seed $(SEED))
 asan: ## Unit and integration tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/test.sh asan
 tsan: ## The same under ThreadSanitizer

@@ -3,13 +3,14 @@
 #
 #   local-postgres.sh DIR start [-c name=value ...]   makes a cluster, starts it, prints PGHOST, PGPORT, PGUSER,
 #                                                     PGDATABASE and PGPASSWORD as `export` lines
+#   local-postgres.sh DIR revive                      starts again, at the same port, what was killed
 #   local-postgres.sh DIR stop                        stops it and removes DIR
 #   local-postgres.sh DIR hold [-c name=value ...]    as start; stops and removes when its standard input ends
 #
 # As root the server runs as user postgres (initdb refuses root); DIR must be where that user can go.
 set -eu
 
-usage() { sed -n '4,7s/^# *//p' "$0" >&2; exit 2; }
+usage() { sed -n '4,8s/^# *//p' "$0" >&2; exit 2; }
 fail() { echo "local-postgres: $*" >&2; exit 1; }
 
 [ $# -ge 2 ] || usage
@@ -93,8 +94,12 @@ EOF
   cat "$dir/env"
 }
 
+# With the options of last time: pg_ctl keeps them beside the data.
+revive() { (cd "$dir" && as_owner "$bin/pg_ctl" -D "$dir/data" -l "$dir/data/log" -w -t 60 restart >/dev/null 2>&1 </dev/null); }
+
 case "$action" in
   start) start "$@" ;;
+  revive) revive ;;
   stop) stop ;;
   hold)
     start "$@"

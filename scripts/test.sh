@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export LANG=C.UTF-8 LC_ALL=C.UTF-8
 root=$PWD
-all="rules format shell dev integration python release demo asan fuzz tsan clang-tidy bench"
+all="rules format shell dev integration python crash release demo asan fuzz tsan clang-tidy bench"
 
 logs=$root/build/logs
 summary=$logs/summary
@@ -78,6 +78,9 @@ python_tests() {
   SLUICE_BIN=$root/build/$1/bin with_postgres build/venv/bin/python -m pytest -q "tests/integration${2:+/$2}"
 }
 
+# crash PRESET CYCLES: processes and PostgreSQL are killed, and every message is counted.
+crash() { python3 tests/chaos/crash.py --programs "build/$1/bin" --cycles "$2"; }
+
 format() { sources '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run -Werror; }
 shell() { sources '*.sh' .ci/run | xargs shellcheck -x -S warning; }
 rules() {
@@ -113,6 +116,7 @@ group() {
     shell) step "shell scripts" shell ;;
     dev) build dev && step "dev: unit" unit dev ;;
     integration) build dev && step "dev: integration" integration dev ;;
+    crash) build dev && step "crash: 25 cycles" crash dev 25 ;;
     python) build dev && step "python packages" python_packages && step "dev: python" python_tests dev ;;
     asan | tsan)
       build "$1" && step "$1: unit" unit "$1" && step "$1: integration" integration "$1" &&

@@ -49,6 +49,11 @@ class World:
         with urllib.request.urlopen(f"{self.endpoint}/control/stats", timeout=5) as answer:
             return json.load(answer)
 
+    def set_faults(self, **faults):
+        """Instead of those that there were: none, with none named."""
+        request = urllib.request.Request(f"{self.endpoint}/control/faults", json.dumps(faults).encode(), method="POST")
+        urllib.request.urlopen(request, timeout=5).close()
+
     # -- the database --------------------------------------------------------------------------------------------------------
     def sql(self, statement, database=None):
         """Rows as lists of texts; NULL is None."""

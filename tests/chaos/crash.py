@@ -1,0 +1,294 @@
+"""Two sluice processes, one queue, one PostgreSQL, and kill -9: nothing is lost and nothing is twice.
+
+Each cycle sends messages and kills something: a process or both at a random moment; a process at a known point of a transaction,
+found by a gate before PostgreSQL that holds back what would come next; or PostgreSQL, at random or just after it has committed
+and before anybody knows. What was killed is started again. In the end the table, the quarantine, the ledger and the queue are
+compared with what was sent. The choices come from the seed, the timing from the machine.
+"""
+
+import argparse
+import collections
+import contextlib
+import http.client
+import itertools
+import json
+import os
+import pathlib
+import random
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/integration/e2e"))
+
+from cluster import Cluster  # noqa: E402
+from gate import COMMITTED, COPY_ASKED, COPY_DONE, Gate  # noqa: E402
+from world import new_world, wait_for  # noqa: E402
+
+QUEUE = "login-queue"
+FAULTS = {
+    "duplicate_rate": 0.05, "lost_delete_rate": 0.02, "stale_handle_rate": 0.01, "failed_entry_rate": 0.01,
+    "cut_rate": 0.005, "cut_after_bytes": 500, "error_rate": 0.005,
+    "operations": ["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"],
+}
+# What is killed, where, and how often.
+CYCLES = {"one": 8, "both": 4, "in the copy": 6, "before commit": 10, "after commit": 10, "server": 2, "server after commit": 2}
+SETTINGS = {"SLUICE_BATCH_ROWS": "40", "SLUICE_BATCH_AGE": "10ms", "SLUICE_WAIT": "1s", "PGSSLMODE": "disable", "SLUICE_ADMIN": "off",
+            "SLUICE_LOG_LEVEL": "warning"}
+AIM_MAX_S = 1.0
+
+
+class Messages:
+    """What was sent: body ids of the good, message ids of the bad, and how to send more."""
+
+    BAD = [  # refused by the reader, and by the table
+        lambda m: "not JSON",
+        lambda m: json.dumps({"foo": "oops_wrong_msg_type"}),
+        lambda m: json.dumps(m | {"user_id": 17}),
+        lambda m: json.dumps(m | {"device_id": "a\0b"}),
+        lambda m: json.dumps(m | {"locale": "refused"}),
+    ]
+
+    def __init__(self, endpoint, choose):
+        self._connection = http.client.HTTPConnection(urllib.parse.urlsplit(endpoint).netloc, timeout=10)
+        self._choose = choose
+        self._url = self._call("GetQueueUrl", QueueName=QUEUE)["QueueUrl"]
+        self._made = itertools.count()
+        self.good, self.bad, self.all = set(), set(), set()
+
+    def _call(self, operation, **request):
+        headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AmazonSQS.{operation}"}
+        self._connection.request("POST", "/", json.dumps(request), headers)
+        answer = self._connection.getresponse()
+        text = answer.read()
+        assert answer.status == 200, text
+        return json.loads(text)
+
+    def send_ten(self):
+        bodies, good = [], []
+        for i in range(10):
+            user = f"user-{next(self._made)}"
+            whole = {"user_id": user, "app_version": "2.3.0", "device_type": "ios", "ip": f"10.0.{i}.1", "locale": None,
+                     "device_id": user[::-1]}
+            is_bad = self._choose.random() < 0.01
+            bodies.append(self._choose.choice(self.BAD)(whole) if is_bad else json.dumps(whole))
+            good.append(None if is_bad else user)
+        entries = [{"Id": str(i), "MessageBody": body} for i, body in enumerate(bodies)]
+        # Those that the queue's faults refuse are in "Failed", and were never sent.
+        for sent in self._call("SendMessageBatch", QueueUrl=self._url, Entries=entries)["Successful"]:
+            user = good[int(sent["Id"])]
+            self.all.add(sent["MessageId"])
+            (self.bad if user is None else self.good).add(user or sent["MessageId"])
+
+
+class Aim:
+    """Acts once, when any process comes to a point of a transaction that loads rows; what follows it never reaches the other side."""
+
+    def __init__(self, point, act):
+        self._point, self._act = point, act
+        self._lock = threading.Lock()  # one link of many may be the first
+        self.done = threading.Event()
+
+    def fault(self, process):
+        """For the gate before that process's PostgreSQL."""
+        copies = collections.Counter()  # of the query that runs, by link
+
+        def watch(link, from_server, data):
+            if not from_server and data.startswith(b"Q"):
+                copies[link] = 0
+            copies[link] += from_server and data.count(COPY_ASKED)
+            passed = getattr(self, self._point)(copies[link], from_server, data)
+            if passed is None:
+                return data
+            with self._lock:
+                if self.done.is_set():
+                    return data
+                # The rest of what may pass goes first: the server has it when the process dies.
+                link.server.sendall(passed)
+                self._act(process)
+                self.done.set()
+            return None
+
+        return watch
+
+    # Each gives what still passes at its point, and None elsewhere.
+    @staticmethod
+    def in_the_copy(copies, from_server, data):
+        return data[: len(data) // 2] if copies and not from_server else None
+
+    @staticmethod
+    def before_commit(copies, from_server, data):
+        if from_server:
+            return None
+        if copies == 2 and data.endswith(COPY_DONE):  # ledger and table have their rows; COMMIT comes in the same query
+            return data[: -len(COPY_DONE)]
+        claimed = data.startswith(b"Q") and data.endswith(b"COMMIT\0") and b"BEGIN" not in data
+        return b"" if claimed else None
+
+    @staticmethod
+    def after_commit(copies, from_server, data):
+        return b"" if from_server and COMMITTED in data else None
+
+
+class Crash:
+    def __init__(self, world, cluster, seed):
+        self._world, self._cluster = world, cluster
+        self._choose = random.Random(seed)
+        self.messages = Messages(world.endpoint, random.Random(seed + 1))
+        upstream = (cluster.env["PGHOST"], int(cluster.env["PGPORT"]))
+        self._gates = [Gate(upstream), Gate(upstream)]
+        self._processes = [None, None]
+        self.counts = collections.Counter()
+        self._server_was_killed = False
+
+    def __enter__(self):
+        for i, gate in enumerate(self._gates):
+            gate.__enter__()
+            self._start(i)
+        return self
+
+    def __exit__(self, *_):
+        for process in self._processes:
+            if process and process.poll() is None:
+                process.kill()
+                process.wait()
+        for gate in self._gates:
+            gate.__exit__()
+
+    def _start(self, i):
+        gate = self._gates[i]
+        env = self._world.environment(PGHOST=gate.host, PGPORT=str(gate.port), **SETTINGS)
+        with open(self._world.folder / f"sluice-{i}.log", "ab") as log:
+            self._processes[i] = self._world.start("run", env=env, stdout=log, stderr=log)
+
+    def cycle(self):
+        what = self._choose.choices(list(CYCLES), CYCLES.values())[0]
+        bursts, delay = self._choose.randint(1, 10), self._choose.uniform(0, 0.15)
+        victims = [0, 1] if what == "both" else [self._choose.randrange(2)]
+        point = {"in the copy": "in_the_copy", "before commit": "before_commit"}.get(what)
+        if what.endswith("after commit"):
+            point = "after_commit"
+        aim = Aim(point, self._kill_server if what.startswith("server") else self._kill) if point else None
+        for i, gate in enumerate(self._gates):
+            gate.fault = aim.fault(i) if aim else None
+        for _ in range(bursts):
+            self.messages.send_ten()
+        if aim is None:
+            time.sleep(delay)
+            if what == "server":
+                self._kill_server()
+            else:
+                for i in victims:
+                    self._kill(i)
+        elif not aim.done.wait(AIM_MAX_S):
+            what = "never came there"
+        for gate in self._gates:
+            gate.fault = None
+        self.counts[what] += 1
+        self._restart(killed=what != "never came there")
+
+    def _kill(self, process):
+        self._processes[process].kill()
+        self._processes[process].wait()
+
+    def _kill_server(self, _=None):
+        self._cluster.kill()
+        self._server_was_killed = True
+
+    def _restart(self, killed=True):
+        if self._server_was_killed:
+            self._cluster.revive()
+        for i, process in enumerate(self._processes):
+            code = process.poll()
+            # One that finds no PostgreSQL when it starts refuses, as it should; nobody else may end by itself.
+            assert code in (None, -signal.SIGKILL) or (code == 2 and self._server_was_killed), f"sluice {i} ended with {code}"
+            if code is not None:
+                self._start(i)
+        self._server_was_killed = False
+
+    def finish(self):
+        """Lets the two end their work without faults, and stops them."""
+        self._world.set_faults()
+        stats = lambda: self._world.stats()["queues"][QUEUE]
+        left = lambda: stats()["visible"] + stats()["in_flight"]
+        wait_for(lambda: left() == 0, "the queue to be empty", seconds=120)
+        for process in self._processes:
+            process.terminate()
+        for i, process in enumerate(self._processes):
+            assert process.wait(30) == 0, f"sluice {i} ended with {process.returncode}"
+
+    def differences(self):
+        """What is not as it should be: how many are lost, how many twice, and each in words."""
+        lost = twice = 0
+        words = []
+        for what, wanted, sql in [
+            ("rows", self.messages.good, "SELECT user_id FROM user_logins"),
+            ("quarantine", self.messages.bad, "SELECT message_id FROM sluice.quarantine"),
+            ("ledger", self.messages.all, "SELECT message_id FROM sluice.ledger"),
+        ]:
+            found = collections.Counter(row[0] for row in self._world.sql(sql))
+            lost += len(wanted - found.keys())
+            twice += sum(n - 1 for n in found.values())
+            words += [f"{what}: {id} is missing" for id in sorted(wanted - found.keys())]
+            words += [f"{what}: {id} is there {n} times" for id, n in found.items() if n > 1]
+            words += [f"{what}: {id} was never sent" for id in sorted(found.keys() - wanted)]
+        return lost, twice, words
+
+
+def run(world, cluster, cycles, seed):
+    world.restart_queue("--no-auth", "--seed", str(seed % 2**32), "--queue", f"{QUEUE},VisibilityTimeout=5")
+    world.ok("init-db")
+    world.sql("ALTER TABLE user_logins ADD CONSTRAINT no_such_locale CHECK (locale <> 'refused')")
+    world.set_faults(**FAULTS, seed=seed % 2**32)
+    started = time.monotonic()
+    with Crash(world, cluster, seed) as crash:
+        for n in range(cycles):
+            crash.cycle()
+            if (n + 1) % 100 == 0:
+                print(f"crash: {n + 1} cycles, {time.monotonic() - started:.0f} s", flush=True)
+        crash.finish()
+    lost, twice, words = crash.differences()
+    print("crash:", ", ".join(f"{what} {n}" for what, n in sorted(crash.counts.items())))
+    for line in words[:50]:
+        print(f"crash: {line}")
+    print(f"crash: cycles {cycles}, messages {len(crash.messages.all)}, lost {lost}, twice {twice}")
+    return not words
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--cycles", type=int, required=True)
+    arguments.add_argument("--seed", type=int, default=int(os.environ.get("SLUICE_SEED") or secrets.randbits(32)))
+    arguments.add_argument("--programs", type=pathlib.Path, default=os.environ.get("SLUICE_BIN", ROOT / "build/release/bin"))
+    chosen = arguments.parse_args()
+    print(f"crash: seed {chosen.seed}", flush=True)
+
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-crash."))
+    folder.chmod(0o755)  # PostgreSQL has a user of its own
+    cluster = Cluster(folder)
+    try:
+        os.environ.update(cluster.env)
+        with new_world(pathlib.Path(chosen.programs).absolute(), folder) as world:
+            right = run(world, cluster, chosen.cycles, chosen.seed)
+    except BaseException:
+        print(f"crash: the logs are in {folder}", flush=True)
+        with contextlib.suppress(Exception):
+            cluster.revive()
+        raise
+    finally:
+        cluster.stop()
+    if not right:
+        print(f"crash: the logs are in {folder}")
+        return 1
+    shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
