@@ -73,10 +73,8 @@ python_packages() {
     build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt &&
     echo "$wanted" >build/venv/installed
 }
-# python_tests PRESET [PLACE]: with the programs of that preset.
-python_tests() {
-  SLUICE_BIN=$root/build/$1/bin with_postgres build/venv/bin/python -m pytest -q "tests/integration${2:+/$2}"
-}
+# python_tests PRESET PLACE: with the programs of that preset.
+python_tests() { SLUICE_BIN=$root/build/$1/bin with_postgres build/venv/bin/python -m pytest -q "tests/$2"; }
 
 # crash PRESET CYCLES: processes and PostgreSQL are killed, and every message is counted.
 crash() { python3 tests/chaos/crash.py --programs "build/$1/bin" --cycles "$2"; }
@@ -116,11 +114,14 @@ group() {
     shell) step "shell scripts" shell ;;
     dev) build dev && step "dev: unit" unit dev ;;
     integration) build dev && step "dev: integration" integration dev ;;
-    crash) build dev && step "crash: 25 cycles" crash dev 25 ;;
-    python) build dev && step "python packages" python_packages && step "dev: python" python_tests dev ;;
+    python) build dev && step "python packages" python_packages && step "dev: python" python_tests dev integration ;;
+    crash)
+      build dev && step "crash: 25 cycles" crash dev 25 && step "python packages" python_packages &&
+        step "network faults" python_tests dev chaos
+      ;;
     asan | tsan)
       build "$1" && step "$1: unit" unit "$1" && step "$1: integration" integration "$1" &&
-        step "python packages" python_packages && step "$1: end to end" python_tests "$1" e2e
+        step "python packages" python_packages && step "$1: end to end" python_tests "$1" integration/e2e
       ;;
     clang-tidy) step "clang-tidy" clang_tidy ;;
     fuzz) build asan && step "fuzz" fuzz ;;

@@ -9,9 +9,6 @@ compared with what was sent. The choices come from the seed, the timing from the
 import argparse
 import collections
 import contextlib
-import http.client
-import itertools
-import json
 import os
 import pathlib
 import random
@@ -22,16 +19,15 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/integration/e2e"))
 
 from cluster import Cluster  # noqa: E402
 from gate import COMMITTED, COPY_ASKED, COPY_DONE, Gate  # noqa: E402
+from messages import QUEUE, Messages, refuse_some  # noqa: E402
 from world import new_world, wait_for  # noqa: E402
 
-QUEUE = "login-queue"
 FAULTS = {
     "duplicate_rate": 0.05, "lost_delete_rate": 0.02, "stale_handle_rate": 0.01, "failed_entry_rate": 0.01,
     "cut_rate": 0.005, "cut_after_bytes": 500, "error_rate": 0.005,
@@ -42,49 +38,6 @@ CYCLES = {"one": 8, "both": 4, "in the copy": 6, "before commit": 10, "after com
 SETTINGS = {"SLUICE_BATCH_ROWS": "40", "SLUICE_BATCH_AGE": "10ms", "SLUICE_WAIT": "1s", "PGSSLMODE": "disable", "SLUICE_ADMIN": "off",
             "SLUICE_LOG_LEVEL": "warning"}
 AIM_MAX_S = 1.0
-
-
-class Messages:
-    """What was sent: body ids of the good, message ids of the bad, and how to send more."""
-
-    BAD = [  # refused by the reader, and by the table
-        lambda m: "not JSON",
-        lambda m: json.dumps({"foo": "oops_wrong_msg_type"}),
-        lambda m: json.dumps(m | {"user_id": 17}),
-        lambda m: json.dumps(m | {"device_id": "a\0b"}),
-        lambda m: json.dumps(m | {"locale": "refused"}),
-    ]
-
-    def __init__(self, endpoint, choose):
-        self._connection = http.client.HTTPConnection(urllib.parse.urlsplit(endpoint).netloc, timeout=10)
-        self._choose = choose
-        self._url = self._call("GetQueueUrl", QueueName=QUEUE)["QueueUrl"]
-        self._made = itertools.count()
-        self.good, self.bad, self.all = set(), set(), set()
-
-    def _call(self, operation, **request):
-        headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AmazonSQS.{operation}"}
-        self._connection.request("POST", "/", json.dumps(request), headers)
-        answer = self._connection.getresponse()
-        text = answer.read()
-        assert answer.status == 200, text
-        return json.loads(text)
-
-    def send_ten(self):
-        bodies, good = [], []
-        for i in range(10):
-            user = f"user-{next(self._made)}"
-            whole = {"user_id": user, "app_version": "2.3.0", "device_type": "ios", "ip": f"10.0.{i}.1", "locale": None,
-                     "device_id": user[::-1]}
-            is_bad = self._choose.random() < 0.01
-            bodies.append(self._choose.choice(self.BAD)(whole) if is_bad else json.dumps(whole))
-            good.append(None if is_bad else user)
-        entries = [{"Id": str(i), "MessageBody": body} for i, body in enumerate(bodies)]
-        # Those that the queue's faults refuse are in "Failed", and were never sent.
-        for sent in self._call("SendMessageBatch", QueueUrl=self._url, Entries=entries)["Successful"]:
-            user = good[int(sent["Id"])]
-            self.all.add(sent["MessageId"])
-            (self.bad if user is None else self.good).add(user or sent["MessageId"])
 
 
 class Aim:
@@ -215,36 +168,17 @@ class Crash:
     def finish(self):
         """Lets the two end their work without faults, and stops them."""
         self._world.set_faults()
-        stats = lambda: self._world.stats()["queues"][QUEUE]
-        left = lambda: stats()["visible"] + stats()["in_flight"]
-        wait_for(lambda: left() == 0, "the queue to be empty", seconds=120)
+        wait_for(lambda: self._world.left(QUEUE) == 0, "the queue to be empty", seconds=120)
         for process in self._processes:
             process.terminate()
         for i, process in enumerate(self._processes):
             assert process.wait(30) == 0, f"sluice {i} ended with {process.returncode}"
 
-    def differences(self):
-        """What is not as it should be: how many are lost, how many twice, and each in words."""
-        lost = twice = 0
-        words = []
-        for what, wanted, sql in [
-            ("rows", self.messages.good, "SELECT user_id FROM user_logins"),
-            ("quarantine", self.messages.bad, "SELECT message_id FROM sluice.quarantine"),
-            ("ledger", self.messages.all, "SELECT message_id FROM sluice.ledger"),
-        ]:
-            found = collections.Counter(row[0] for row in self._world.sql(sql))
-            lost += len(wanted - found.keys())
-            twice += sum(n - 1 for n in found.values())
-            words += [f"{what}: {id} is missing" for id in sorted(wanted - found.keys())]
-            words += [f"{what}: {id} is there {n} times" for id, n in found.items() if n > 1]
-            words += [f"{what}: {id} was never sent" for id in sorted(found.keys() - wanted)]
-        return lost, twice, words
-
 
 def run(world, cluster, cycles, seed):
     world.restart_queue("--no-auth", "--seed", str(seed % 2**32), "--queue", f"{QUEUE},VisibilityTimeout=5")
     world.ok("init-db")
-    world.sql("ALTER TABLE user_logins ADD CONSTRAINT no_such_locale CHECK (locale <> 'refused')")
+    refuse_some(world)
     world.set_faults(**FAULTS, seed=seed % 2**32)
     started = time.monotonic()
     with Crash(world, cluster, seed) as crash:
@@ -253,7 +187,7 @@ def run(world, cluster, cycles, seed):
             if (n + 1) % 100 == 0:
                 print(f"crash: {n + 1} cycles, {time.monotonic() - started:.0f} s", flush=True)
         crash.finish()
-    lost, twice, words = crash.differences()
+    lost, twice, words = crash.messages.differences(world)
     print("crash:", ", ".join(f"{what} {n}" for what, n in sorted(crash.counts.items())))
     for line in words[:50]:
         print(f"crash: {line}")

@@ -1,5 +1,6 @@
 """TCP gates before a peer: what passes can be seen, held back, changed or cut; and what PostgreSQL's protocol looks like there."""
 
+import contextlib
 import socket
 import struct
 import threading
@@ -12,23 +13,22 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close sends RST
 
 
 class Link:
-    """One connection through a gate. What was let through so far is counted, by `from_server`."""
+    """One connection through a gate."""
 
     def __init__(self, client, server):
         self.client, self.server = client, server
-        self.passed = {False: 0, True: 0}
         self.loading = False
+        self._ended = threading.Lock()
 
     def close(self, reset=False):
-        """Both sides, at once, for whoever waits on them too."""
+        """Both sides, for whoever waits on them too. Only the first call counts: after a reset no FIN may follow."""
+        if not self._ended.acquire(blocking=False):
+            return
         for s in (self.client, self.server):
-            try:
+            with contextlib.suppress(OSError):
                 if reset:
                     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-                else:
-                    s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+                s.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
             if reset:
                 s.close()
 
@@ -94,7 +94,6 @@ class Gate:
                 if data is None:
                     break
                 target.sendall(data)
-                link.passed[from_server] += len(data)
         except OSError:
             pass
         link.close()

@@ -49,6 +49,10 @@ class World:
         with urllib.request.urlopen(f"{self.endpoint}/control/stats", timeout=5) as answer:
             return json.load(answer)
 
+    def left(self, queue):
+        stats = self.stats()["queues"][queue]
+        return stats["visible"] + stats["in_flight"]
+
     def set_faults(self, **faults):
         """Instead of those that there were: none, with none named."""
         request = urllib.request.Request(f"{self.endpoint}/control/faults", json.dumps(faults).encode(), method="POST")
