@@ -28,6 +28,8 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::size_t input_bytes = 32 * 1024;  // a reply of ten small messages fits
+// Of an answer's bytes that are not understood yet. The parser has no limit on the line before a chunk.
+constexpr std::size_t input_bytes_max = 256 * 1024;
 
 bool has_line_break(std::string_view text) noexcept {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos;
@@ -58,7 +60,7 @@ struct client::impl {
   connection link;
   options limits;
   std::string head;
-  beast::flat_buffer input;
+  beast::flat_buffer input{input_bytes_max};
   answer got;
   std::optional<answer_parser> parser;
   bool cancelled = false;  ///< closed from outside during this call
@@ -153,7 +155,8 @@ failure client::impl::failed(const error_code& e, bool timed_out, milliseconds t
   }
   if (e == beast::http::error::header_limit || e == beast::http::error::buffer_overflow) {
     return {errc::too_large,
-            fmt::format("{}: the answer's header is over {} bytes", where, limits.header_bytes_max)};
+            fmt::format("{}: the answer's header, or a line in it, is over {} bytes", where,
+                        e == beast::http::error::header_limit ? limits.header_bytes_max : input_bytes_max)};
   }
   if (e == beast::http::error::body_limit) {
     return {errc::too_large,

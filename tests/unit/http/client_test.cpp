@@ -208,6 +208,11 @@ TEST_CASE("answers over the limits are refused") {
               small);
     CHECK(f.send().code == errc::too_large);
   }
+  SECTION("by the line of a chunk that has no end") {
+    fixture f({{{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;" + std::string(1'000'000, 'x')}}},
+              small);
+    CHECK(f.send({.body = "{}"}, 1s).code == errc::too_large);
+  }
   SECTION("by their header") {
     fixture f({{{http_reply(200, "", "X: " + std::string(300, 'y') + "\r\n")}}}, small);
     CHECK(f.send().code == errc::too_large);
