@@ -113,6 +113,8 @@ std::size_t number_length(std::string_view text) {
 }
 
 std::optional<tree> parse_json(std::string_view json) {
+  // This library takes a NUL for the end of its input.
+  if (json.find('\0') != json.npos) return std::nullopt;
   builder built;
   if (!nlohmann::json::sax_parse(marked(json), &built)) return std::nullopt;
   return std::move(built.root);
