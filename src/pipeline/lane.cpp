@@ -58,6 +58,7 @@ awaitable<result<>> lane::run() {
   loaded_all_ = true;
   calls_.notify();
   co_await until_gone(settlers_alive_);
+  for (const ticket& t : std::exchange(tickets_, {})) settled(t);  // too late to serve them: the queue has them
   stop_.notify();
   co_await until_gone(heartbeat_alive_);
 
@@ -105,7 +106,6 @@ awaitable<void> lane::until_gone(const std::size_t& alive) {
     }
     if (!queues_closed_ && since >= options_.stop_max) {
       queues_closed_ = true;
-      tickets_.clear();
       for (queue* q : settling_) q->close();
     }
     const clock::duration rest = std::clamp<clock::duration>(options_.poll_grace, 10ms, 100ms);

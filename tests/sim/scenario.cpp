@@ -29,6 +29,11 @@ record::plan one_column() {
   return p;
 }
 
+struct running {
+  std::unique_ptr<observe::counters> counters;
+  std::unique_ptr<simulated_process> process;
+};
+
 /// What the world does in one run.
 class world {
  public:
@@ -75,6 +80,7 @@ class world {
     hang_ = chance(0.5) ? 0 : between(0, 5) / 100.0;
     twice_ = chance(0.5) ? 0 : between(0, 10) / 100.0;
     fatal_ = chance(0.7) ? 0 : 0.005;
+    outage_ = chance(0.5) ? 0 : between(1, 30) / 1'000.0;
     crash_every_ =
         chance(0.3) ? std::chrono::milliseconds(0) : std::chrono::milliseconds(between(50, 20'000));
   }
@@ -109,9 +115,16 @@ class world {
     }
   }
 
+  /// A server may go away at any call, and then answers nothing for up to two minutes.
+  bool is_away(pipeline::steady_time& until) {
+    if (chance(outage_)) until = time_.now() + std::chrono::milliseconds(between(1, 120'000));
+    return time_.now() < until;
+  }
+
   void arm() {
     queue_.trouble = [this](const char*) {
-      return ill_ && chance(fail_) ? std::optional(some_failure()) : std::nullopt;
+      const bool fails = ill_ && (is_away(queue_away_until_) || chance(fail_));
+      return fails ? std::optional(some_failure()) : std::nullopt;
     };
     queue_.lost_reply = [this](const char*) {
       return ill_ && chance(lose_) ? std::optional(some_failure()) : std::nullopt;
@@ -122,12 +135,14 @@ class world {
     table_.delay = [this] { return some_delay(); };
     table_.next_trouble = [this]() -> std::optional<fake_table::trouble> {
       if (!ill_) return std::nullopt;
-      if (chance(fail_)) return fake_table::trouble{some_failure(), fake_table::when::before_commit};
+      if (is_away(table_away_until_) || chance(fail_))
+        return fake_table::trouble{some_failure(), fake_table::when::before_commit};
       if (chance(lose_)) return fake_table::trouble{some_failure(), fake_table::when::after_commit};
       return std::nullopt;
     };
     table_.probe_trouble = [this] {
-      return ill_ && chance(fail_) ? std::optional(some_failure()) : std::nullopt;
+      const bool fails = ill_ && (is_away(table_away_until_) || chance(fail_));
+      return fails ? std::optional(some_failure()) : std::nullopt;
     };
   }
 
@@ -154,11 +169,32 @@ class world {
       if (counters->held.get() > room)
         throw std::runtime_error("more is held than the segments have room for");
     }
+    const auto before = time_.now();
     time_.advance();
+    steps_at_once_ = time_.now() > before ? 0 : steps_at_once_ + 1;
+    if (steps_at_once_ > 1'000) throw std::runtime_error("busy loop: timers that end at once, without end");
     std::erase_if(processes_, [](const auto& p) {
-      if (p.process->ended()) static_cast<void>(p.process->outcome());  // a broken promise is thrown here
+      if (p.process->ended()) check_end(p);
       return p.process->ended();
     });
+  }
+
+  /// Whatever a process has taken, it must have put back.
+  static void check_end(const running& p) {
+    static_cast<void>(p.process->outcome());  // a broken promise is thrown here
+    const observe::counters& c = *p.counters;
+    const std::pair<std::string_view, const observe::gauge&> levels[] = {
+        {"held", c.held},
+        {"segments_used", c.segments_used},
+        {"receiving", c.receiving},
+        {"loading", c.loading},
+        {"settling", c.settling},
+        {"databases_away", c.databases_away},
+        {"queues_away", c.queues_away},
+    };
+    for (const auto& [name, level] : levels) {
+      if (level.get() != 0) throw std::runtime_error(fmt::format("{} is {} at the end", name, level.get()));
+    }
   }
 
   /// Of one that had just begun to react to what came last.
@@ -229,14 +265,12 @@ class world {
   record::plan plan_;
   pipeline::options options_;
   observe::logger log_{observe::log_format::text, observe::level::off};
-  struct running {
-    std::unique_ptr<observe::counters> counters;
-    std::unique_ptr<simulated_process> process;
-  };
   std::vector<running> processes_;
+  std::size_t steps_at_once_ = 0;
   std::set<std::string> bad_;
   bool ill_ = true;
-  double fail_ = 0, lose_ = 0, slow_ = 0, hang_ = 0, twice_ = 0, fatal_ = 0;
+  double fail_ = 0, lose_ = 0, slow_ = 0, hang_ = 0, twice_ = 0, fatal_ = 0, outage_ = 0;
+  pipeline::steady_time queue_away_until_{}, table_away_until_{};
   std::chrono::milliseconds crash_every_{0};
   verdict_of_run result_;
 };
