@@ -58,7 +58,8 @@ awaitable<result<>> lane::run() {
   loaded_all_ = true;
   calls_.notify();
   co_await until_gone(settlers_alive_);
-  for (const ticket& t : std::exchange(tickets_, {})) settled(t);  // too late to serve them: the queue has them
+  for (const ticket& t : std::exchange(tickets_, {}))
+    settled(t);  // too late to serve them: the queue has them
   stop_.notify();
   co_await until_gone(heartbeat_alive_);
 
