@@ -1,6 +1,7 @@
 #include "app/cli.hpp"
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -227,6 +228,8 @@ int parse_and_run(int argc, char** argv) {
 }  // namespace
 
 int main_program(int argc, char** argv) {
+  // Keys and raw values are in our memory: no core dump has it, nobody but root may look into it (prctl(2)).
+  prctl(PR_SET_DUMPABLE, 0);
   try {
     return parse_and_run(argc, argv);
   } catch (const std::exception& e) {
