@@ -1,6 +1,6 @@
 # Every target is a line or two; what they do is in scripts/. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install install-test unit integration crash-test asan tsan sim fuzz tidy format \
+.PHONY: help demo test build install install-test unit integration crash-test soak asan tsan sim fuzz tidy format \
   bench test-localstack start message run db stop clean
 
 help: ## Show this list
@@ -25,6 +25,8 @@ integration: ## Against a real PostgreSQL, the local queue, and clients that wer
 	@scripts/test.sh integration python
 crash-test: build ## Kill sluice and PostgreSQL CYCLES times (default 1000), and count every message
 	@python3 tests/chaos/crash.py --cycles $(or $(CYCLES),1000) $(if $(SEED),--seed $(SEED))
+soak: build ## MINUTES (default 20) of load with a fault every few seconds; writes bench/results/soak.svg
+	@python3 tests/chaos/soak.py --minutes $(or $(MINUTES),20) --plot bench/results/soak.svg
 asan: ## Unit and integration tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/test.sh asan
 tsan: ## The same under ThreadSanitizer

@@ -1,0 +1,186 @@
+"""`sluice run` under steady load with a fault every few seconds: nothing lost, nothing twice, and nothing that grows.
+
+Gates before queue and PostgreSQL break connections in every way of faults.py, the queue's server fails calls on its own account,
+and PostgreSQL is killed and started again. Memory, descriptors and sockets of the one process are sampled each second, and what
+they are in quiet moments must be at the end what it was at the beginning.
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import random
+import secrets
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/integration/e2e"))
+
+from cluster import Cluster  # noqa: E402
+from faults import FAULTS  # noqa: E402
+from gate import Gate  # noqa: E402
+from messages import QUEUE, Messages, refuse_some  # noqa: E402
+from plot import draw  # noqa: E402
+from world import new_world, wait_for  # noqa: E402
+
+PER_SECOND = 500
+QUEUE_FAULTS = {"duplicate_rate": 0.02, "lost_delete_rate": 0.01, "stale_handle_rate": 0.01, "error_rate": 0.01, "throttle_rate": 0.01,
+                "cut_rate": 0.005, "cut_after_bytes": 500,
+                "operations": ["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"]}
+SETTINGS = {"SLUICE_WAIT": "1s", "SLUICE_STATEMENT_TIMEOUT": "2s", "SLUICE_ADMIN": "off", "PGSSLMODE": "disable",
+            "SLUICE_LOG_LEVEL": "warning"}
+# From the first quarter to the last, medians: memory in MiB, and numbers of descriptors and sockets.
+GROWTH_MAX = {"memory": 4, "descriptors": 4, "sockets": 4}
+FIGURES = {"memory": "MiB resident", "descriptors": "open descriptors", "sockets": "of them sockets", "rows": "messages settled"}
+
+
+class Load(threading.Thread):
+    """Sends at a steady rate until it is stopped."""
+
+    def __init__(self, messages):
+        super().__init__(daemon=True)
+        self._messages = messages
+        self._over = threading.Event()
+        self.start()
+
+    def run(self):
+        due = time.monotonic()
+        while not self._over.wait(max(0.0, due - time.monotonic())):
+            self._messages.send_ten()
+            due += 10 / PER_SECOND
+
+    def stop(self):
+        self._over.set()
+        self.join()
+
+
+class Samples(threading.Thread):
+    """What /proc says of a process, each second."""
+
+    def __init__(self, pid, settled):
+        super().__init__(daemon=True)
+        self._folder, self._settled = pathlib.Path("/proc") / str(pid), settled
+        self._since = time.monotonic()
+        self.faults = []  # (second, name)
+        self.rows = []  # (second, {figure: value})
+        self.start()
+
+    def now(self):
+        return time.monotonic() - self._since
+
+    def run(self):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            while True:
+                self.rows.append((self.now(), self._read()))
+                time.sleep(1)
+
+    def _read(self):
+        status = dict(line.split(":", 1) for line in (self._folder / "status").read_text().splitlines())
+        kinds = []
+        for descriptor in (self._folder / "fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                kinds.append(os.readlink(descriptor))
+        sockets = sum(kind.startswith("socket:") for kind in kinds)
+        return {"memory": int(status["VmRSS"].split()[0]) / 1024, "descriptors": len(kinds), "sockets": sockets,
+                "rows": self._settled()}
+
+    def medians(self, figure):
+        """Of the first and of the last quarter. The first minute is left out: pollers and memory are still coming."""
+        warm = [row[figure] for at, row in self.rows if at > min(60, self.rows[-1][0] / 10)]
+        quarter = len(warm) // 4
+        return statistics.median(warm[:quarter]), statistics.median(warm[-quarter:])
+
+
+def trouble(choose, gates, cluster):
+    """One fault, from its beginning to its end. Returns its name."""
+    kind = choose.choice([*FAULTS, Cluster])
+    if kind is Cluster:
+        cluster.kill()
+        time.sleep(choose.uniform(0, 2))
+        cluster.revive()
+        return "PostgreSQL killed"
+    peer = choose.choice(list(gates))
+    fault = kind(gates[peer])
+    fault.begin()
+    time.sleep(choose.uniform(0.5, 3))
+    fault.end()
+    return f"{peer} {kind.__name__}"
+
+
+def run(world, cluster, seconds, seed):
+    choose = random.Random(seed)
+    world.restart_queue("--no-auth", "--seed", str(seed), "--queue", f"{QUEUE},VisibilityTimeout=10")
+    world.ok("init-db")
+    refuse_some(world)
+    world.set_faults(**QUEUE_FAULTS, seed=seed)
+    messages = Messages(world.endpoint, random.Random(seed + 1))
+    queue = urllib.parse.urlsplit(world.endpoint)
+    with contextlib.ExitStack() as stack:
+        gates = {"queue": stack.enter_context(Gate((queue.hostname, queue.port))),
+                 "database": stack.enter_context(Gate((cluster.env["PGHOST"], int(cluster.env["PGPORT"]))))}
+        env = world.environment(**SETTINGS, PGHOST=gates["database"].host, PGPORT=str(gates["database"].port),
+                                AWS_ENDPOINT_URL_SQS=f"http://{gates['queue'].host}:{gates['queue'].port}")
+        log = stack.enter_context(open(world.folder / "sluice.log", "wb"))
+        process = world.start("run", env=env, stdout=log, stderr=log)
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        samples = Samples(process.pid, lambda: len(messages.all) - world.left(QUEUE))
+        load = Load(messages)
+        reported = 0
+        while samples.now() < seconds:
+            time.sleep(choose.uniform(1, 5))
+            at = samples.now()
+            samples.faults.append((at, trouble(choose, gates, cluster)))
+            assert process.poll() is None, f"sluice ended with {process.returncode}"
+            if at - reported >= 60:
+                reported = at
+                print(f"soak: {at:.0f} s, {len(messages.all)} messages, {len(samples.faults)} faults, {samples.rows[-1][1]}", flush=True)
+        load.stop()
+        world.set_faults()
+        wait_for(lambda: world.left(QUEUE) == 0, "the queue to be empty", seconds=120, process=process)
+        process.terminate()
+        assert process.wait(30) == 0, f"sluice ended with {process.returncode}"
+    return messages, samples
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--minutes", type=float, required=True)
+    arguments.add_argument("--seed", type=int, default=int(os.environ.get("SLUICE_SEED") or secrets.randbits(32)))
+    arguments.add_argument("--programs", type=pathlib.Path, default=ROOT / "build/release/bin")
+    arguments.add_argument("--plot", type=pathlib.Path, required=True)
+    chosen = arguments.parse_args()
+    print(f"soak: seed {chosen.seed}", flush=True)
+
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-soak."))
+    folder.chmod(0o755)  # PostgreSQL has a user of its own
+    print(f"soak: the logs are in {folder}", flush=True)
+    cluster = Cluster(folder)
+    try:
+        os.environ.update(cluster.env)
+        with new_world(chosen.programs.absolute(), folder) as world:
+            messages, samples = run(world, cluster, chosen.minutes * 60, chosen.seed)
+            lost, twice, words = messages.differences(world)
+    finally:
+        cluster.stop()
+    draw(chosen.plot, samples.rows, samples.faults, FIGURES)
+    grown = []
+    for figure, most in GROWTH_MAX.items():
+        first, last = samples.medians(figure)
+        print(f"soak: {figure}: {first:.1f} in the first quarter, {last:.1f} in the last")
+        if last - first > most:
+            grown.append(figure)
+    for line in words[:50]:
+        print(f"soak: {line}")
+    print(f"soak: minutes {chosen.minutes:g}, messages {len(messages.all)}, faults {len(samples.faults)}, lost {lost}, twice {twice}, "
+          f"grown: {', '.join(grown) or 'nothing'}")
+    return 1 if words or grown else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
