@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in scripts/. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install install-test unit integration crash-test soak asan tsan sim fuzz tidy format \
-  bench test-localstack start message run db stop clean
+.PHONY: help demo test build install install-test unit integration crash-test soak asan tsan sim coverage fuzz tidy \
+  format bench test-localstack start message run db stop clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,8 @@ tsan: ## The same under ThreadSanitizer
 	@scripts/test.sh tsan
 sim: ## The pipeline in simulated time, each run chosen by its seed: SEEDS=1000, FROM=a random one
 	@scripts/build.sh dev simulation && build/dev/tests/simulation --seeds $(or $(SEEDS),1000) $(if $(FROM),--from $(FROM))
+coverage: ## Lines of src/ that the tests run: build/coverage/html
+	@scripts/test.sh coverage
 fuzz: ## Each fuzzer for FUZZ_SECONDS (default 20)
 	@scripts/test.sh fuzz
 tidy: ## Format, house rules, shell scripts, clang-tidy

@@ -107,6 +107,19 @@ fuzz() {
   done
 }
 
+# Of src/, by all tests but those with sanitizers. The page of each file is in build/coverage/html.
+coverage() {
+  directory=$root/build/coverage
+  export LLVM_PROFILE_FILE="$directory/profile/%p-%m.profraw"
+  rm -rf "$directory/profile"
+  unit coverage && integration coverage && python_tests coverage || return 1
+  llvm-profdata-19 merge -sparse -o "$directory/all.profdata" "$directory"/profile/*.profraw || return 1
+  objects=$(find "$directory/bin" "$directory/tests" -type f -perm -u+x | sed 's/^/-object=/')
+  # shellcheck disable=SC2086  # a list of words
+  llvm-cov-19 show $objects -instr-profile="$directory/all.profdata" -format=html -output-dir="$directory/html" "$root/src" &&
+    llvm-cov-19 report $objects -instr-profile="$directory/all.profdata" "$root/src"
+}
+
 group() {
   case "$1" in
     rules) step "house rules" rules ;;
@@ -124,12 +137,16 @@ group() {
         step "python packages" python_packages && step "$1: end to end" python_tests "$1" integration/e2e
       ;;
     clang-tidy) step "clang-tidy" clang_tidy ;;
+    coverage)
+      build coverage && step "python packages" python_packages && step "coverage" coverage &&
+        tail -n 1 "$logs/coverage.log"
+      ;;
     fuzz) build asan && step "fuzz" fuzz ;;
     release) build release ;;
     demo) step "demo" scripts/demo.sh ;;
     bench) build release && step "bench: smoke" bench/run.sh --smoke ;;
     localstack) build release && step "localstack" tests/localstack/run.sh tests/localstack/test.sh ;;
-    *) echo "test: no group $1; there are: $all localstack" >&2; exit 2 ;;
+    *) echo "test: no group $1; there are: $all localstack coverage" >&2; exit 2 ;;
   esac
 }
 
