@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in scripts/. `make` alone says what there is.
 .DEFAULT_GOAL := help
 .PHONY: help demo test build install install-test unit integration crash-test soak asan tsan sim coverage fuzz tidy \
-  format bench test-localstack start message run db stop clean
+  format bench test-localstack test-compose start message run db stop clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,8 @@ format: ## Rewrite the sources in the house's format
 	@git ls-files -z --cached --others --exclude-standard '*.cpp' '*.hpp' | xargs -0 clang-format-19 -i
 test-localstack: build ## The integration test against LocalStack, a queue that was written by others
 	@scripts/test.sh localstack
+test-compose: ## The image and compose.yaml, in a Docker of its own whose images are stand-ins (root)
+	@scripts/test.sh compose
 
 ## The exercise, on docker compose
 start: ## LocalStack with the queue, PostgreSQL with the table

@@ -24,15 +24,19 @@ fi
 
 case "$action" in
   start)
+    docker compose build
     docker compose up --detach --wait localstack postgres
     docker compose run --rm init-db
     ;;
   message) docker compose run --rm sluice send /samples/login-events.ndjson --create ;;
   run) docker compose run --rm sluice drain ;;
-  db) docker compose exec postgres psql -U sluice logins ;;
+  db)
+    # shellcheck disable=SC2046  # one option or none
+    docker compose exec $([ -t 0 ] || echo -T) postgres psql -U sluice logins
+    ;;
   stop) docker compose stop ;;
   clean)
-    docker compose --profile sluice-sqs down --volumes --rmi local
+    docker compose --profile sluice-sqs --profile watch down --volumes --rmi local
     rm -rf "$(dirname "$keys")"
     ;;
   *) sed -n '2,3s/^# *//p' "$0" >&2; exit 2 ;;

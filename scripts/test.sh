@@ -145,6 +145,7 @@ group() {
     release) build release ;;
     demo) step "demo" scripts/demo.sh ;;
     bench) build release && step "bench: smoke" bench/run.sh --smoke ;;
+    compose) step "compose" tests/compose/docker.sh tests/compose/run.sh ;;
     localstack) build release && step "localstack" tests/localstack/run.sh tests/localstack/test.sh ;;
     *) echo "test: no group $1; there are: $all localstack coverage" >&2; exit 2 ;;
   esac

@@ -167,6 +167,7 @@ result<> fill(config& c) {
   p.stop_max = get.duration("limits.drain_max", 1s, 1h);
   p.queue_away_max = get.duration("limits.queue_away_max", 1s, 24h);
   c.threads = static_cast<unsigned>(get.number("load.threads", 1, 256));
+  c.protect_task = get.choice("limits.protect_task", {"off", "on"}) == 1;
   c.mode = get.choice("load.mode", {"exactly_once", "at_least_once"}) == 0 ? pg::load_mode::exactly_once
                                                                            : pg::load_mode::at_least_once;
   if (const std::string admin = c.values.text("admin.listen"); admin != "off") {

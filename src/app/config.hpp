@@ -35,6 +35,7 @@ struct config {
   pg::load_mode mode = pg::load_mode::exactly_once;
   pipeline::options pipeline;
   unsigned threads = 1;
+  bool protect_task = false;
   std::optional<boost::asio::ip::tcp::endpoint> admin;  ///< where the admin server listens, if there is one
   std::vector<std::string> admin_hosts;
   observe::log_format log_format = observe::log_format::text;

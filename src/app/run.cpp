@@ -8,6 +8,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <memory>
@@ -19,7 +20,9 @@
 #include "app/commands.hpp"
 #include "app/context.hpp"
 #include "app/progress.hpp"
+#include "app/task_protection.hpp"
 #include "app/watch.hpp"
+#include "observe/emf.hpp"
 #include "observe/process.hpp"
 #include "pg/catalogue.hpp"
 #include "pipeline/lane.hpp"
@@ -38,6 +41,8 @@ using awaitable = boost::asio::awaitable<T>;
 constexpr int partition_days_ahead = 3;
 constexpr int ledger_retention_days = 15;  // SQS keeps a message for at most 14 days
 constexpr auto upkeep_every = 1h;
+constexpr auto emf_every = 1min;
+constexpr auto protection_every = 1s;
 
 /// One loop on one thread.
 struct worker {
@@ -63,10 +68,12 @@ class service {
   awaitable<void> control();
   awaitable<void> watch_signals(boost::asio::signal_set& signals);
   awaitable<void> keep_ledger();
+  awaitable<void> report_emf();
   void stop_all();
   void show(progress& bar);
   int conclude(clock::duration took);
   result<> open_watch();
+  result<> make_protection();
   int refuse(const failure& f);
 
   const config& config_;
@@ -76,6 +83,7 @@ class service {
   boost::asio::io_context loop_{1};
   pipeline::signal changed_{loop_.get_executor()};
   watch watch_{loop_.get_executor(), config_, counters_, log_};
+  std::optional<task_protection> protection_;
   std::shared_ptr<const mask::key_ring> keys_;
   pg::load_plan load_plan_;
   queue_info queue_;
@@ -198,6 +206,21 @@ awaitable<void> service::keep_ledger() {
   }
 }
 
+// The last document, at the end, has what came after the one before.
+awaitable<void> service::report_emf() {
+  const value* wanted = config_.values.find("log.emf");
+  if (wanted == nullptr) co_return;
+  observe::emf_reporter reporter(wanted->text, queue_.url.substr(queue_.url.rfind('/') + 1));
+  auto due = clock::now() + emf_every;
+  while (alive_ > 0) {
+    co_await changed_.wait(due - clock::now());
+    if (alive_ > 0 && clock::now() < due) continue;
+    due += emf_every;
+    fmt::print("{}\n", reporter.document(counters_, std::chrono::system_clock::now()));
+    std::fflush(stdout);
+  }
+}
+
 void service::show(progress& bar) {
   const auto aside = counters_.set_aside.get();
   bar.show(counters_.deleted.get(), aside > 0 ? fmt::format("{} set aside", grouped(aside)) : std::string());
@@ -214,6 +237,7 @@ awaitable<void> service::control() {
   }
   bar.finish();
   watch_.close();
+  if (protection_) protection_->close();
 }
 
 // A drain that nobody asked to be watched is not: it is short, and several may run on one machine.
@@ -223,6 +247,14 @@ result<> service::open_watch() {
     if (stopped_by_signal_) return {{"sluice is stopping", "nothing: what is held is being committed"}};
     return {};
   });
+}
+
+result<> service::make_protection() {
+  if (!config_.protect_task) return {};
+  auto agent = task_protection::find_agent(config_.env);
+  if (!agent) return agent.error();
+  protection_.emplace(*std::move(agent), aws::network{.executor = loop_.get_executor()}, counters_, log_);
+  return {};
 }
 
 int service::refuse(const failure& f) {
@@ -252,6 +284,7 @@ int service::run() {
   boost::asio::signal_set signals(loop_, SIGINT, SIGTERM);
   const auto started = clock::now();
   if (auto opened = open_watch(); !opened) return refuse(opened.error());
+  if (auto made = make_protection(); !made) return refuse(made.error());
   if (auto made = make_workers(); !made) return refuse(made.error());
   if (!until_empty_) {
     log_.info("started", {{"queue", queue_.url},
@@ -262,6 +295,8 @@ int service::run() {
   boost::asio::co_spawn(loop_, watch_signals(signals), note);
   boost::asio::co_spawn(loop_, keep_ledger(), note);
   boost::asio::co_spawn(loop_, watch_.serve(), note);
+  boost::asio::co_spawn(loop_, report_emf(), note);
+  if (protection_) boost::asio::co_spawn(loop_, protection_->run(protection_every), note);
   boost::asio::co_spawn(loop_, watch_.look_at_queue(), note);
   boost::asio::co_spawn(loop_, control(), [&](std::exception_ptr e) {
     note(e);

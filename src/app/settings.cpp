@@ -45,6 +45,8 @@ constexpr setting table[] = {
      "how long messages are held while PostgreSQL is away, then given back"},
     {"limits.drain_max", "SLUICE_DRAIN_MAX", "", "25s",
      "how long a stop may take before what is left is given back"},
+    {"limits.protect_task", "SLUICE_PROTECT_TASK", "", "off",
+     "on: a task of an ECS service is not chosen by scale-in while it holds messages"},
     {"limits.queue_away_max", "SLUICE_QUEUE_AWAY_MAX", "", "5m",
      "how long SQS may fail before sluice ends with an error"},
     {"admin.listen", "SLUICE_ADMIN", "", "127.0.0.1:9464",
@@ -54,6 +56,9 @@ constexpr setting table[] = {
     {"audit.file", "SLUICE_AUDIT_FILE", "", "",
      "where a line is written for each time that somebody opens what is masked or sealed; else syslog"},
     {"log.format", "SLUICE_LOG_FORMAT", "", "auto", "text, json, or auto: text on a terminal, else json"},
+    {"log.emf", "SLUICE_LOG_EMF", "", "",
+     "a CloudWatch namespace: a line of metrics in CloudWatch's embedded format each minute, on standard "
+     "output"},
     {"log.level", "SLUICE_LOG_LEVEL", "", "info", "debug, info, warning or error"},
 };
 

@@ -221,6 +221,7 @@ TEST_CASE("an action can be denied to a key") {
   CHECK(denied.message.find(
             "not authorized to perform: sqs:sendmessage on resource: arn:aws:sqs:us-east-1:0:q") !=
         std::string::npos);
+  CHECK_FALSE(f.keys.authorize("AKID", "SendMessageBatch", "arn"));
   f.keys.deny("ASIA", "*");
   CHECK_FALSE(f.keys.authorize("ASIA", "ListQueues", "arn"));
 }
