@@ -158,7 +158,8 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
                        [&line](const config& c) { return mask_values(c, line.mask); });
   add_config(*hide, line);
   hide->add_option("value", line.mask.value, "what to mask; none: standard input")->type_name("VALUE");
-  hide->add_option("--scheme", line.mask.scheme, "aes_siv, hmac_sha256, redact, partial or base64")
+  hide->add_option("--scheme", line.mask.scheme,
+                   "aes_siv, hmac_sha256, ipcrypt_deterministic, ipcrypt_pfx, redact, partial or base64")
       ->capture_default_str();
   hide->add_option("--domain", line.mask.domain,
                    "columns that join share one; by default it is the source field")
@@ -174,8 +175,12 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
   show->add_option("--reason", line.unmask.reason, "what you need it for: it is written to the audit log")
       ->required()
       ->type_name("TEXT");
-  show->add_option("--scheme", line.unmask.scheme, "aes_siv or base64")->capture_default_str();
+  show->add_option("--scheme", line.unmask.scheme, "aes_siv, ipcrypt_deterministic, ipcrypt_pfx or base64")
+      ->capture_default_str();
   show->add_option("--domain", line.unmask.domain, "of the column that it comes from")->capture_default_str();
+  show->add_option("--key", line.unmask.ip_key,
+                   "id of the key that made an address, which cannot say; the primary by default")
+      ->type_name("ID");
   show->footer(
       "Example:\n  psql -Atc 'SELECT masked_ip FROM user_logins' | sluice unmask --reason 'ticket 42'");
 

@@ -35,6 +35,7 @@ struct unmask_options {
   std::string reason;
   std::string scheme = "aes_siv";
   std::string domain = "ip";
+  std::string ip_key;  ///< that made an address; empty: the primary
 };
 /// Writes to the audit log what it opens, then prints it.
 int unmask_values(const config& c, const unmask_options& o);

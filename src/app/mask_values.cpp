@@ -30,11 +30,23 @@ int mask_values(const config& c, const mask_options& o) {
     print_failure(masker.error());
     return exit_code::refused;
   }
+  const auto print = [&](std::string_view value) {
+    const auto token = masker->mask(value);
+    if (token) fmt::print("{}\n", *token);
+    return token.has_value();
+  };
   if (!o.value.empty()) {
-    fmt::print("{}\n", masker->mask(o.value));
-    return exit_code::done;
+    if (print(o.value)) return exit_code::done;
+    print_failure({errc::bad_message, fmt::format("this is not a value that {} can mask", o.scheme)});
+    return exit_code::failed;
   }
-  for (std::string line; std::getline(std::cin, line);) fmt::print("{}\n", masker->mask(line));
+  std::size_t number = 1;
+  for (std::string line; std::getline(std::cin, line); ++number) {
+    if (print(line)) continue;
+    print_failure(
+        {errc::bad_message, fmt::format("line {}: this is not a value that {} can mask", number, o.scheme)});
+    return exit_code::failed;
+  }
   return exit_code::done;
 }
 

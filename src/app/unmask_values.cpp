@@ -9,7 +9,6 @@
 #include "app/audit.hpp"
 #include "app/commands.hpp"
 #include "app/context.hpp"
-#include "mask/token.hpp"
 #include "mask/unmask.hpp"
 
 namespace sluice::app {
@@ -31,24 +30,22 @@ std::vector<std::string> read_tokens(std::istream& in) {
 }
 
 opened open_all(const std::vector<std::string>& tokens, const mask::rule& rule, const mask::key_ring& keys,
-                audit_entry& entry) {
+                std::string_view ip_key, audit_entry& entry) {
   opened out;
   for (const std::string& token : tokens) {
     if (token.empty()) {
       out.values.emplace_back();
       continue;
     }
-    auto value = mask::unmask(token, rule, keys);
+    auto value = mask::unmask(token, rule, keys, ip_key);
     if (!value) {
       out.ended_by = value.error();
       return out;
     }
-    out.values.push_back(*std::move(value));
+    out.values.push_back(std::move(value->value));
     ++entry.count;
-    const auto parts = mask::split_token(token);
-    if (!mask::needs_key(rule.how) || !parts) continue;
-    if (std::ranges::find(entry.key_ids, parts->key_id) == entry.key_ids.end())
-      entry.key_ids.emplace_back(parts->key_id);
+    const bool is_new = std::ranges::find(entry.key_ids, value->key_id) == entry.key_ids.end();
+    if (is_new && !value->key_id.empty()) entry.key_ids.push_back(value->key_id);
   }
   return out;
 }
@@ -80,7 +77,7 @@ int unmask_values(const config& c, const unmask_options& o) {
     if (o.token.empty()) tokens = read_tokens(std::cin);
     if (tokens.empty()) return exit_code::done;
     audit_entry entry{"unmask", fmt::format("{} domain {}", o.scheme, o.domain), o.reason, {}, 0};
-    const opened out = open_all(tokens, rule, **keys, entry);
+    const opened out = open_all(tokens, rule, **keys, o.ip_key, entry);
     // Before anything is shown; an attempt that opened nothing is written down too.
     if (auto written = audit(c, entry); !written) {
       print_failure(written.error());

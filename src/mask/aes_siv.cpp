@@ -10,28 +10,8 @@
 namespace sluice::mask {
 namespace {
 
-constexpr std::size_t block_bytes = 16;
+constexpr std::size_t block_bytes = aes_blocks::block_bytes;
 constexpr std::size_t counter_blocks = 8;  // as many as AES-NI keeps in flight
-
-openssl::cipher_ctx keyed(std::string_view key) {
-  const EVP_CIPHER* cipher = key.size() == 16   ? EVP_aes_128_ecb()
-                             : key.size() == 24 ? EVP_aes_192_ecb()
-                                                : EVP_aes_256_ecb();
-  openssl::cipher_ctx ctx(EVP_CIPHER_CTX_new());
-  openssl::require(ctx != nullptr, "EVP_CIPHER_CTX_new");
-  openssl::require(EVP_EncryptInit_ex2(ctx.get(), cipher, openssl::bytes(key), nullptr, nullptr) == 1,
-                   "EVP_EncryptInit_ex2");
-  openssl::require(EVP_CIPHER_CTX_set_padding(ctx.get(), 0) == 1, "EVP_CIPHER_CTX_set_padding");
-  return ctx;
-}
-
-/// Whole blocks, each by itself, where they lie.
-void encrypt_blocks(const openssl::cipher_ctx& ctx, unsigned char* blocks, std::size_t size) {
-  int written = 0;
-  const int wanted = static_cast<int>(size);
-  openssl::require(EVP_EncryptUpdate(ctx.get(), blocks, &written, blocks, wanted) == 1 && written == wanted,
-                   "EVP_EncryptUpdate");
-}
 
 /// The last 32 bits suffice: bit 31 starts as 0, so no carry leaves them within 2^31 blocks (RFC 5297, 2.5).
 void increment(unsigned char* counter) noexcept {
@@ -46,9 +26,9 @@ aes_siv::aes_siv(std::string_view key) {
   if (key.size() != 32 && key.size() != 48 && key.size() != 64) {
     throw std::invalid_argument("an AES-SIV key has 32, 48 or 64 bytes");
   }
-  authenticate_ = keyed(key.substr(0, key.size() / 2));
-  encrypt_ = keyed(key.substr(key.size() / 2));
-  encrypt_blocks(authenticate_, whole_subkey_.data(), block_bytes);
+  authenticate_ = aes_blocks(key.substr(0, key.size() / 2));
+  encrypt_ = aes_blocks(key.substr(key.size() / 2));
+  authenticate_(whole_subkey_.data(), block_bytes);
   double_in_place(whole_subkey_);
   padded_subkey_ = whole_subkey_;
   double_in_place(padded_subkey_);
@@ -77,7 +57,7 @@ aes_siv::block aes_siv::cmac(std::string_view head, std::string_view tail) {
   block x{};
   while (head.size() >= block_bytes && head.size() + tail.size() > block_bytes) {
     xor_into(x, head.substr(0, block_bytes));
-    encrypt_blocks(authenticate_, x.data(), block_bytes);
+    authenticate_(x.data(), block_bytes);
     head.remove_prefix(block_bytes);
   }
   std::array<char, 2 * block_bytes> rest{};
@@ -86,7 +66,7 @@ aes_siv::block aes_siv::cmac(std::string_view head, std::string_view tail) {
   const char* last = rest.data();
   if (left > block_bytes) {
     xor_into(x, {last, block_bytes});
-    encrypt_blocks(authenticate_, x.data(), block_bytes);
+    authenticate_(x.data(), block_bytes);
     last += block_bytes;
     left -= block_bytes;
   }
@@ -95,7 +75,7 @@ aes_siv::block aes_siv::cmac(std::string_view head, std::string_view tail) {
   if (!whole) x[left] ^= 0x80U;
   const block& subkey = whole ? whole_subkey_ : padded_subkey_;
   for (std::size_t i = 0; i < x.size(); ++i) x[i] ^= subkey[i];
-  encrypt_blocks(authenticate_, x.data(), block_bytes);
+  authenticate_(x.data(), block_bytes);
   return x;
 }
 
@@ -130,7 +110,7 @@ void aes_siv::count(block counter, std::string_view in, char* out) {
       std::ranges::copy(counter, stream.begin() + static_cast<std::ptrdiff_t>(at));
       increment(counter.data());
     }
-    encrypt_blocks(encrypt_, stream.data(), stream_size);
+    encrypt_(stream.data(), stream_size);
     for (std::size_t i = 0; i < size; ++i) {
       out[i] = static_cast<char>(static_cast<unsigned char>(in[i]) ^ stream[i]);
     }

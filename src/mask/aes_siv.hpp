@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "mask/openssl.hpp"
+#include "mask/aes_blocks.hpp"
 
 namespace sluice::mask {
 
@@ -42,8 +42,8 @@ class aes_siv {
   block synthetic_iv(std::string_view plain, std::span<const std::string_view> associated);
   void count(block counter, std::string_view in, char* out);
 
-  openssl::cipher_ctx authenticate_;
-  openssl::cipher_ctx encrypt_;
+  aes_blocks authenticate_;
+  aes_blocks encrypt_;
   block whole_subkey_{};   ///< RFC 4493: K1, for a last block that is whole
   block padded_subkey_{};  ///< K2, for one that was padded
   block zero_mac_{};       ///< S2V starts with the CMAC of a block of zeros

@@ -8,6 +8,7 @@
 #include "core/encoding.hpp"
 #include "mask/aes_siv.hpp"
 #include "mask/hmac_sha256.hpp"
+#include "mask/ipcrypt.hpp"
 
 namespace sluice::mask {
 
@@ -65,6 +66,21 @@ class hmac_mask final : public mask_function {
  private:
   std::string prefix_;
   hmac_sha256 hmac_;
+};
+
+template <class Cipher>
+class ip_mask final : public mask_function {
+ public:
+  ip_mask(std::string_view, const secret& key) : cipher_(key.reveal()) {}
+
+  std::size_t size_max(std::size_t) const noexcept override { return ip_text_size_max; }
+  char* mask_to(std::string_view value, char* out) override {
+    const auto ip = parse_ip(value);
+    return ip ? ip_to(cipher_.encrypt(*ip), out) : nullptr;
+  }
+
+ private:
+  Cipher cipher_;
 };
 
 class base64_mask final : public mask_function {
@@ -126,6 +142,9 @@ result<std::unique_ptr<mask_function>> make_function(const rule& r,
   switch (r.how) {
     case scheme::aes_siv: return make_keyed<aes_siv_mask>(r, keys, aes_siv::key_bytes);
     case scheme::hmac_sha256: return make_keyed<hmac_mask>(r, keys, hmac_sha256::size);
+    case scheme::ipcrypt_deterministic:
+      return make_keyed<ip_mask<ipcrypt_deterministic>>(r, keys, ipcrypt_deterministic::key_bytes);
+    case scheme::ipcrypt_pfx: return make_keyed<ip_mask<ipcrypt_pfx>>(r, keys, ipcrypt_pfx::key_bytes);
     case scheme::redact: return std::make_unique<redact_mask>(r.constant);
     case scheme::partial: return std::make_unique<partial_mask>(r.keep_last);
     case scheme::base64: return std::make_unique<base64_mask>();
@@ -154,9 +173,11 @@ char* masker::mask_to(std::string_view value, char* out) {
   return function_->mask_to(value, out);
 }
 
-std::string masker::mask(std::string_view value) {
+std::optional<std::string> masker::mask(std::string_view value) {
   std::string token(size_max(value.size()), '\0');
-  token.resize(static_cast<std::size_t>(mask_to(value, token.data()) - token.data()));
+  const char* end = mask_to(value, token.data());
+  if (end == nullptr) return std::nullopt;
+  token.resize(static_cast<std::size_t>(end - token.data()));
   return token;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,9 @@ class mask_function;
 ///
 /// - aes_siv: AES-256-SIV (RFC 5297), no associated data: `<key id>.<base64url(siv || ciphertext)>`;
 /// - hmac_sha256: `<key id>.<base64url(32 bytes)>`;
+/// - ipcrypt_deterministic, ipcrypt_pfx (draft-denis-ipcrypt): another address, with no key id; a value that
+/// is
+///   no address is refused;
 /// - base64: RFC 4648 section 4 of the value; compatibility only, anybody can read it;
 /// - redact: the constant;
 /// - partial: `*` for each character (UTF-8) but the last `keep_last`; a value that is not longer than that
@@ -34,10 +38,11 @@ class masker {
 
   /// Upper bound of the token's bytes for a value of that many bytes.
   std::size_t size_max(std::size_t value_bytes) const noexcept;
-  /// Writes the token to `out` (room for `size_max`, apart from `value`), returns its end. Cannot fail on any
-  /// input: an OpenSSL error here is a broken promise and throws.
+  /// Writes the token to `out` (room for `size_max`, apart from `value`), returns its end; null for a
+  /// value that the scheme cannot take, which only the ipcrypt schemes have. An OpenSSL error here is a
+  /// broken promise and throws.
   char* mask_to(std::string_view value, char* out);
-  std::string mask(std::string_view value);
+  std::optional<std::string> mask(std::string_view value);
 
  private:
   explicit masker(std::unique_ptr<mask_function> f);

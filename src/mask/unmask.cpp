@@ -4,12 +4,13 @@
 
 #include "core/encoding.hpp"
 #include "mask/aes_siv.hpp"
+#include "mask/ipcrypt.hpp"
 #include "mask/token.hpp"
 
 namespace sluice::mask {
 namespace {
 
-result<std::string> open_aes_siv(std::string_view text, const rule& r, const key_ring& keys) {
+result<unmasked> open_aes_siv(std::string_view text, const rule& r, const key_ring& keys) {
   const auto parts = split_token(text);
   const auto sealed = parts ? unbase64url(parts->payload) : std::nullopt;
   if (!sealed || sealed->size() < aes_siv::overhead) {
@@ -24,19 +25,35 @@ result<std::string> open_aes_siv(std::string_view text, const rule& r, const key
                                parts->key_id, r.domain),
                    "give the domain of the column that it comes from"};
   }
-  return value;
+  return unmasked{std::move(value), std::string(parts->key_id)};
+}
+
+template <class Cipher>
+result<unmasked> open_ip(std::string_view text, const rule& r, const key_ring& keys,
+                         std::string_view key_id) {
+  const auto ip = parse_ip(text);
+  if (!ip) return failure{errc::bad_message, "this is not an address"};
+  if (key_id.empty()) key_id = keys.primary();
+  const auto key = keys.derive(key_id, to_string(r.how), r.domain, Cipher::key_bytes);
+  if (!key) return key.error();
+  std::string value(ip_text_size_max, '\0');
+  value.resize(
+      static_cast<std::size_t>(ip_to(Cipher(key->reveal()).decrypt(*ip), value.data()) - value.data()));
+  return unmasked{std::move(value), std::string(key_id)};
 }
 
 }  // namespace
 
-result<std::string> unmask(std::string_view text, const rule& r, const key_ring& keys) {
+result<unmasked> unmask(std::string_view text, const rule& r, const key_ring& keys, std::string_view ip_key) {
   switch (r.how) {
     case scheme::aes_siv: return open_aes_siv(text, r, keys);
     case scheme::base64: {
       auto value = unbase64(text);
       if (!value) return failure{errc::bad_message, "this is not base64"};
-      return *std::move(value);
+      return unmasked{*std::move(value), {}};
     }
+    case scheme::ipcrypt_deterministic: return open_ip<ipcrypt_deterministic>(text, r, keys, ip_key);
+    case scheme::ipcrypt_pfx: return open_ip<ipcrypt_pfx>(text, r, keys, ip_key);
     case scheme::hmac_sha256:
     case scheme::redact:
     case scheme::partial: break;

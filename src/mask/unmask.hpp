@@ -9,9 +9,18 @@
 
 namespace sluice::mask {
 
-/// Reverses an aes_siv or base64 token. `missing_key` for a key id that the ring lacks, `bad_message` for
-/// what is not a token or does not authenticate with this rule's domain, `bad_configuration` for a scheme
-/// that cannot be reversed. No failure quotes the token.
-result<std::string> unmask(std::string_view text, const rule& r, const key_ring& keys);
+struct unmasked {
+  std::string value;
+  std::string key_id;  ///< that opened it; empty where there is none
+};
+
+/// Reverses what a masker made. `missing_key` for a key id that the ring lacks, `bad_message` for what is not
+/// a token or does not authenticate with this rule's domain, `bad_configuration` for a scheme that cannot be
+/// reversed. No failure quotes the token.
+///
+/// An address says neither under which key it was made nor whether it was: `ip_key` names the key of the
+/// ipcrypt schemes (empty: the primary), and with a wrong one they give a wrong address.
+result<unmasked> unmask(std::string_view text, const rule& r, const key_ring& keys,
+                        std::string_view ip_key = {});
 
 }  // namespace sluice::mask

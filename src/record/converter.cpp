@@ -265,6 +265,7 @@ reason converter::write_string(std::string_view text, copy::row_writer& row) {
   char* token = row.begin_field(mask_->size_max(text.size()));
   if (token == nullptr) return reasons::none;
   const char* end = mask_->mask_to(text, token);
+  if (end == nullptr) return reasons::bad_format;
   if (too_long({token, end})) return reasons::too_long;
   row.end_field(end);
   return reasons::none;

@@ -114,3 +114,35 @@ def test_what_cannot_be_reversed_says_so(audited):
     token = audited.ok("mask", IP, "--scheme", "hmac_sha256").stdout.strip()
     done = audited.unmask("--reason", "r", "--scheme", "hmac_sha256", token)
     assert done.returncode == 1 and "hmac_sha256 cannot be reversed" in done.stderr
+
+
+def test_addresses_stay_addresses_and_what_is_none_is_set_aside(audited):
+    plan = audited.folder / "addresses.toml"
+    plan.write_text(
+        '[table]\nname = "addresses"\n'
+        '[[column]]\nname = "n"\ntype = "integer"\n'
+        '[[column]]\nname = "near"\ntype = "varchar(39)"\nfrom = "ip"\nmask = "ipcrypt_pfx"\npii = true\n'
+        '[[column]]\nname = "far"\ntype = "text"\nfrom = "ip"\nmask = "ipcrypt_deterministic"\npii = true\n'
+    )
+    sent = ["10.1.2.3", "10.1.2.77", "2001:db8::1", "no address"]
+    messages = audited.folder / "addresses.ndjson"
+    messages.write_text("".join(json.dumps({"n": n, "ip": ip}) + "\n" for n, ip in enumerate(sent)))
+    audited.ok("init-db", "-c", plan)
+    audited.ok("send", messages, "--create")
+    audited.ok("drain", "-c", plan)
+    assert audited.sql("SELECT reason, column_name FROM sluice.quarantine") == [["bad_format", "near"]]
+    rows = audited.sql("SELECT near, far, near::inet, far::inet FROM addresses ORDER BY n")
+    assert len(rows) == 3
+    [together] = audited.sql("SELECT inet_merge(min(near::inet), max(near::inet)) FROM addresses WHERE n < 2")
+    assert together[0].endswith("/25"), "both stay in one /25, wherever that is now"
+    for column, scheme in ((0, "ipcrypt_pfx"), (1, "ipcrypt_deterministic")):
+        tokens = "".join(row[column] + "\n" for row in rows)
+        assert not set(sent) & set(tokens.splitlines())
+        assert audited.ok("mask", "--scheme", scheme, input="\n".join(sent[:3]) + "\n").stdout == tokens
+        back = audited.unmask("--reason", "r", "--scheme", scheme, input=tokens)
+        assert back.stdout.splitlines() == sent[:3], back.stderr
+        assert audited.audit_lines()[-1]["key_ids"] == ["k1"]
+    done = audited.run("mask", "--scheme", "ipcrypt_pfx", "no address")
+    assert (done.returncode, done.stdout) == (1, "") and "no address" not in done.stderr
+    unknown = audited.unmask("--reason", "r", "--scheme", "ipcrypt_pfx", "--key", "k9", "10.0.0.1")
+    assert unknown.returncode == 1 and "no key 'k9'" in unknown.stderr

@@ -158,7 +158,8 @@ TEST_CASE("a mistake is told with its line, and what to do") {
       test{column("bigint", "mask = 'aes_siv'"),
            "p.toml:6: column v is bigint: only text and varchar can be masked"},
       test{column("text", "mask = 'aes'"),
-           "p.toml:6: unknown mask scheme 'aes'; known are aes_siv, hmac_sha256, redact, partial, base64"},
+           "p.toml:6: unknown mask scheme 'aes'; known are aes_siv, hmac_sha256, "
+           "ipcrypt_deterministic, ipcrypt_pfx, redact, partial, base64"},
       test{column("text", "mask = { scheme = 'redact', keep = 1 }"),
            "p.toml:6: unknown key 'keep' in mask; known are scheme, domain, constant, keep_last"},
       test{column("text", "mask = { scheme = 'redact', keep_last = 1 }"),

@@ -109,7 +109,7 @@ TEST_CASE("the built-in plan masks with the key, packs the version and takes the
   CHECK(r.fields[1] == "ios");
   CHECK(r.fields[2] == "k1.pVE9denCPqQr4Z1jwDgeY2iC8CS_SJetWwty_BReoQ");
   const mask::rule device{.how = mask::scheme::aes_siv, .domain = "device_id"};
-  CHECK(mask::unmask(r.fields[3].value(), device, *tests::test_keys()).value() == "593-47-5928");
+  CHECK(mask::unmask(r.fields[3].value(), device, *tests::test_keys()).value().value == "593-47-5928");
   CHECK_FALSE(r.fields[4]);
   CHECK(tests::binary_value<std::int32_t>(r.fields[5].value()) == 7'002'011);
   CHECK(tests::binary_value<std::int32_t>(r.fields[6].value()) == 20'455 - 10'957);

@@ -283,7 +283,7 @@ std::string integer_field(const column& c, std::int64_t value) {
 
 std::string text_field(const column& c, std::string text) {
   if (text.find('\0') != text.npos) throw refusal{"nul_character"};
-  if (c.mask) text = mask::masker::make(*c.mask, test_keys()).value().mask(text);
+  if (c.mask) text = mask::masker::make(*c.mask, test_keys()).value().mask(text).value();
   if (c.length_max > 0 && characters(text) > c.length_max) throw refusal{"too_long"};
   return text;
 }
