@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "pg/session.hpp"
+
 namespace sluice::pipeline {
 
 pg_sink::pg_sink(boost::asio::any_io_executor executor, pg::connect_options o, const pg::load_plan& plan,
@@ -22,10 +24,12 @@ void pg_sink::count_connection(bool open) noexcept {
 }
 
 awaitable<result<>> pg_sink::connect() {
-  result<> connected;
-  if (!connection_.connected()) connected = co_await connection_.connect();
+  if (connection_.connected()) co_return result<>();
+  auto ready = co_await connection_.connect();
+  if (ready) ready = co_await pg::prepare_session(connection_);
+  if (!ready) connection_.close();
   count_connection(connection_.connected());
-  co_return connected;
+  co_return ready;
 }
 
 awaitable<result<pg::load_report>> pg_sink::load(copy::segment& s, bool outcome_unknown) {

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "pg/connection.hpp"
+
+namespace sluice::pg {
+
+/// Sets for this session what the guarantee rests on, whatever server, database and role say. After each
+/// `connect` of a connection that loads; one round trip.
+///
+/// - COMMIT waits for its record to be on disk: with `synchronous_commit = off` a crash takes back commits
+///   whose messages are deleted already (PostgreSQL docs, "Asynchronous Commit"). Other levels stay.
+/// - The server notices within a minute that this host is gone. A COPY whose client has vanished waits for
+///   its rows by the system's keepalive, which is two hours, and its keys in the ledger with it: whoever gets
+///   those messages next would wait for them.
+boost::asio::awaitable<result<>> prepare_session(connection& c);
+
+}  // namespace sluice::pg
