@@ -13,6 +13,7 @@
 #include "app/commands.hpp"
 #include "app/config.hpp"
 #include "app/context.hpp"
+#include "app/manual.hpp"
 #include "app/version.hpp"
 #include "observe/healthcheck.hpp"
 
@@ -192,6 +193,29 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
   keys->callback([&todo, &line] { todo = [&line] { return keygen(line.key_id); }; });
 }
 
+void add_manuals(CLI::App& app, std::string& shell, std::function<int()>& todo) {
+  CLI::App* complete =
+      app.add_subcommand("completion", "print a script that completes sluice's commands and options");
+  complete->add_option("shell", shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  complete->footer("Example:\n  source <(sluice completion bash)");
+  complete->callback([&todo, &app, &shell] {
+    todo = [&app, &shell] {
+      fmt::print("{}", completion_script(app, shell));
+      return static_cast<int>(exit_code::done);
+    };
+  });
+  CLI::App* manual = app.add_subcommand("manual", "print the manual page");
+  manual->footer("Example:\n  sluice manual | man -l -");
+  manual->callback([&todo, &app] {
+    todo = [&app] {
+      fmt::print("{}", manual_page(app, version));
+      return static_cast<int>(exit_code::done);
+    };
+  });
+}
+
 // For a container: is the sluice that runs with these settings alive?
 int healthcheck() {
   const auto c = load_config(aws::process_environment(), {}, {});
@@ -213,6 +237,8 @@ int parse_and_run(int argc, char** argv) {
   command_line line;
   std::function<int()> todo;
   add_commands(app, line, todo);
+  std::string shell;
+  add_manuals(app, shell, todo);
   app.add_flag_callback(
       "--healthcheck", [&todo] { todo = healthcheck; },
       "is the sluice that runs here alive? for a container");
