@@ -204,8 +204,9 @@ awaitable<result<std::vector<failure>>> check_schema(connection& c, const record
   const std::vector<std::optional<std::string>> parameters{
       name};  // g++ 12 fails on a list among co_await's temporaries
   auto target = co_await c.execute(
-      "SELECT t IS NOT NULL, has_table_privilege(t, 'INSERT'), row_security_active(t) FROM to_regclass($1) "
-      "AS t",
+      "SELECT t IS NOT NULL, has_table_privilege(t, 'INSERT'), row_security_active(t), EXISTS (SELECT FROM "
+      "pg_class WHERE relpersistence = 'u' AND (oid = t OR oid IN (SELECT relid FROM pg_partition_tree(t)))) "
+      "FROM to_regclass($1) AS t",
       parameters);
   if (!target) co_return std::move(target.error().why).in("look for table " + name);
 
@@ -229,6 +230,11 @@ awaitable<result<std::vector<failure>>> check_schema(connection& c, const record
       problems.push_back(
           mismatch(fmt::format("row security is on for {}: COPY cannot write there", name),
                    fmt::format("ALTER ROLE {} BYPASSRLS, or let it own the table", quote_identifier(user))));
+    }
+    if (yes(found, 3)) {
+      problems.push_back(mismatch(
+          fmt::format("table {} is unlogged: a crash of PostgreSQL empties it, with the messages gone", name),
+          fmt::format("ALTER TABLE {} SET LOGGED", name)));
     }
   }
   check_own(own->values.at(0), user, problems);

@@ -209,6 +209,23 @@ TEST_CASE_METHOD(fixture, "a role without rights is told which to grant") {
   CHECK(row_security[0].starts_with("row security is on for \"target\""));
 }
 
+TEST_CASE_METHOD(fixture,
+                 "a table that a crash would empty is refused, and so is one with such a partition") {
+  init();
+  const auto refused = [&] {
+    const lines found = problems();
+    return found.size() == 1 && found[0].starts_with("table \"target\" is unlogged");
+  };
+  db.sql("ALTER TABLE target SET UNLOGGED");
+  CHECK(refused());
+  db.sql(
+      "DROP TABLE target; CREATE TABLE target (n integer, name varchar(10)) PARTITION BY RANGE (n); "
+      "CREATE TABLE low PARTITION OF target FOR VALUES FROM (0) TO (10)");
+  CHECK(problems() == lines{});
+  db.sql("CREATE UNLOGGED TABLE high PARTITION OF target FOR VALUES FROM (10) TO (20)");
+  CHECK(refused());
+}
+
 TEST_CASE_METHOD(fixture, "init makes partitions for the queue's retention and the days ahead") {
   init();
   CHECK(partitions() == 14 + 1 + 3 + 1);
