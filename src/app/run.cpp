@@ -272,16 +272,23 @@ int service::run() {
   const auto note = [&](std::exception_ptr e) {
     if (e) broken = e;
   };
+  // From the first moment: process 1 of a container has no default action for a signal.
+  boost::asio::signal_set signals(loop_, SIGINT, SIGTERM);
+  signals.async_wait([this](const boost::system::error_code& error, int) {
+    stopped_by_signal_ = !error;
+    loop_.stop();
+  });
   boost::asio::co_spawn(loop_, prepare(), [&](std::exception_ptr e, result<> r) {
     note(e);
     ready = std::move(r);
+    signals.cancel();
   });
   loop_.run();
   if (broken) std::rethrow_exception(broken);
+  if (stopped_by_signal_) return exit_code::done;  // no message was touched
   if (!ready) return refuse(ready.error());
 
   loop_.restart();
-  boost::asio::signal_set signals(loop_, SIGINT, SIGTERM);
   const auto started = clock::now();
   if (auto opened = open_watch(); !opened) return refuse(opened.error());
   if (auto made = make_protection(); !made) return refuse(made.error());

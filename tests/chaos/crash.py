@@ -33,19 +33,32 @@ FAULTS = {
     "cut_rate": 0.005, "cut_after_bytes": 500, "error_rate": 0.005,
     "operations": ["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"],
 }
-# What is killed, where, and how often.
-CYCLES = {"one": 8, "both": 4, "in the copy": 6, "before commit": 10, "after commit": 10, "server": 2, "server after commit": 2}
+# What is done, how often, where, and by which method of Crash: at a point of a transaction (see Aim), or at a random moment.
+CYCLES = {
+    "one killed": (8, None, "kill"),
+    "both killed": (4, None, "kill_both"),
+    "killed in the copy": (6, "in_the_copy", "kill"),
+    "killed before commit": (10, "before_commit", "kill"),
+    "killed after commit": (10, "after_commit", "kill"),
+    "server killed": (2, None, "kill_server"),
+    "server killed after commit": (2, "after_commit", "kill_server"),
+    "reply to commit lost": (3, "after_commit", "lose_reply"),
+    "stopped": (2, None, "stop"),
+    "paused before commit": (0.4, "before_commit", "pause"),
+}
+VISIBILITY_S = 5
 SETTINGS = {"SLUICE_BATCH_ROWS": "40", "SLUICE_BATCH_AGE": "10ms", "SLUICE_WAIT": "1s", "PGSSLMODE": "disable", "SLUICE_ADMIN": "off",
             "SLUICE_LOG_LEVEL": "warning"}
 AIM_MAX_S = 1.0
 
 
 class Aim:
-    """Acts once, when any process comes to a point of a transaction that loads rows; what follows it never reaches the other side."""
+    """Acts once, when any process comes to a point of a transaction that loads rows. `act(process)` says whether its connection
+    goes on; if not, what follows never reaches the other side."""
 
     def __init__(self, point, act):
-        self._point, self._act = point, act
-        self._lock = threading.Lock()  # one link of many may be the first
+        self._point, self._act = getattr(self, point), act
+        self._first = threading.Lock()  # never released: one link of many takes it
         self.done = threading.Event()
 
     def fault(self, process):
@@ -56,17 +69,14 @@ class Aim:
             if not from_server and data.startswith(b"Q"):
                 copies[link] = 0
             copies[link] += from_server and data.count(COPY_ASKED)
-            passed = getattr(self, self._point)(copies[link], from_server, data)
-            if passed is None:
+            link.loading = link.loading or copies[link] > 0  # and is not one that looks after the ledger
+            passed = self._point(copies[link], from_server, data) if link.loading else None
+            if passed is None or not self._first.acquire(blocking=False):
                 return data
-            with self._lock:
-                if self.done.is_set():
-                    return data
-                # The rest of what may pass goes first: the server has it when the process dies.
-                link.server.sendall(passed)
-                self._act(process)
-                self.done.set()
-            return None
+            link.server.sendall(passed)
+            goes_on = self._act(process)
+            self.done.set()
+            return data[len(passed) :] if goes_on else None
 
         return watch
 
@@ -121,40 +131,56 @@ class Crash:
             self._processes[i] = self._world.start("run", env=env, stdout=log, stderr=log)
 
     def cycle(self):
-        what = self._choose.choices(list(CYCLES), CYCLES.values())[0]
-        bursts, delay = self._choose.randint(1, 10), self._choose.uniform(0, 0.15)
-        victims = [0, 1] if what == "both" else [self._choose.randrange(2)]
-        point = {"in the copy": "in_the_copy", "before commit": "before_commit"}.get(what)
-        if what.endswith("after commit"):
-            point = "after_commit"
-        aim = Aim(point, self._kill_server if what.startswith("server") else self._kill) if point else None
+        what = self._choose.choices(list(CYCLES), [weight for weight, _, _ in CYCLES.values()])[0]
+        _, point, act = CYCLES[what]
+        act = getattr(self, act)
+        bursts, delay, victim = self._choose.randint(1, 10), self._choose.uniform(0, 0.15), self._choose.randrange(2)
+        aim = Aim(point, act) if point else None
         for i, gate in enumerate(self._gates):
             gate.fault = aim.fault(i) if aim else None
         for _ in range(bursts):
             self.messages.send_ten()
         if aim is None:
             time.sleep(delay)
-            if what == "server":
-                self._kill_server()
-            else:
-                for i in victims:
-                    self._kill(i)
-        elif not aim.done.wait(AIM_MAX_S):
+            act(victim)
+        elif not aim.done.wait(AIM_MAX_S + VISIBILITY_S):
             what = "never came there"
         for gate in self._gates:
             gate.fault = None
         self.counts[what] += 1
-        self._restart(killed=what != "never came there")
+        self._restart()
 
-    def _kill(self, process):
+    def kill(self, process):
         self._processes[process].kill()
         self._processes[process].wait()
+        return False
 
-    def _kill_server(self, _=None):
+    def kill_both(self, _):
+        for i in range(len(self._processes)):
+            self.kill(i)
+
+    def kill_server(self, _):
         self._cluster.kill()
         self._server_was_killed = True
+        return False
 
-    def _restart(self, killed=True):
+    def lose_reply(self, _):
+        return False
+
+    def stop(self, process):
+        self._processes[process].terminate()
+        code = self._processes[process].wait(30)
+        assert code == 0, f"sluice {process} ended with {code} when it was told to stop"
+        self._start(process)
+
+    def pause(self, process):
+        """For so long that its messages are given to the other, which must wait for what this one will say."""
+        self._processes[process].send_signal(signal.SIGSTOP)
+        time.sleep(VISIBILITY_S + 0.5)
+        self._processes[process].send_signal(signal.SIGCONT)
+        return True
+
+    def _restart(self):
         if self._server_was_killed:
             self._cluster.revive()
         for i, process in enumerate(self._processes):
@@ -176,7 +202,7 @@ class Crash:
 
 
 def run(world, cluster, cycles, seed):
-    world.restart_queue("--no-auth", "--seed", str(seed % 2**32), "--queue", f"{QUEUE},VisibilityTimeout=5")
+    world.restart_queue("--no-auth", "--seed", str(seed % 2**32), "--queue", f"{QUEUE},VisibilityTimeout={VISIBILITY_S}")
     world.ok("init-db")
     refuse_some(world)
     world.set_faults(**FAULTS, seed=seed % 2**32)

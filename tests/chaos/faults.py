@@ -42,7 +42,7 @@ class Stalled(Fault):
 class Cut(Fault):
     """Each connection ends after so many bytes of the server's: in a transaction, a handshake, the head of an answer."""
 
-    BYTES_MAX = 150
+    BYTES_MAX = 60
 
     def __init__(self, gate):
         super().__init__(gate)

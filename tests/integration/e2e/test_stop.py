@@ -1,11 +1,12 @@
 """Stops in the middle, and the order of commit and delete."""
 
 import signal
+import threading
 import time
 
 import pytest
 
-from gate import PostgresGate
+from gate import Gate, PostgresGate
 from world import SAMPLES, wait_for
 
 
@@ -53,6 +54,22 @@ def test_run_ends_with_0_on_sigterm_when_idle(world):
     running.communicate(timeout=30)
     assert running.returncode == 0
     assert time.monotonic() - started < 5, "an idle service stops at once, not at the end of its long poll"
+
+
+def test_a_signal_while_it_starts_ends_it_with_0(world):
+    """Process 1 of a container has no default action for SIGTERM: without a handler it would start, and run until it is killed."""
+    world.ok("init-db")
+    world.ok("send", SAMPLES, "--create")
+    asked = threading.Event()
+    silent = lambda *_: asked.set() or b""
+    env = world.environment()
+    with Gate((env["PGHOST"], int(env["PGPORT"])), silent) as gate:
+        starting = world.start("run", env=env | {"PGHOST": gate.host, "PGPORT": str(gate.port)})
+        assert asked.wait(20)
+        starting.send_signal(signal.SIGTERM)
+        out, err = starting.communicate(timeout=3)
+    assert starting.returncode == 0, err
+    assert world.stats()["queues"]["login-queue"]["visible"] == 100
 
 
 def test_no_delete_is_sent_before_its_commit_is_confirmed(world):
