@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import time
 import urllib.parse
@@ -103,7 +104,7 @@ HOSTILE = {
     "less than was announced": (receive_answers(b"{", length=100), None),
     "ten gigabytes": (receive_answers(b"{", length=10 << 30), "the answer's body is over 67108864 bytes"),
     "a chunk of ten gigabytes": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n280000000\r\n", "body is over"),
-    "a header without end": (b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1_000_000, "the answer's header is over 16384 bytes"),
+    "a header without end": (b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1_000_000, "over 16384 bytes"),
     "ids that are none": (messages({"MessageId": MARK, "MD5OfBody": None}), "not a UUID"),
 }
 
@@ -121,6 +122,10 @@ def test_a_hostile_queue_server_costs_no_message_no_memory_and_shows_no_text(wor
             return data
         left -= 1
         link.client.sendall(answer)
+        # A close with a request unread would be a reset, and the answer lost.
+        link.client.shutdown(socket.SHUT_WR)
+        while link.client.recv(65536):
+            pass
         return None
 
     queue = urllib.parse.urlsplit(world.endpoint)
