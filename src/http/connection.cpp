@@ -150,8 +150,10 @@ asio::awaitable<result<>> connection::shake_hands() {
   const std::string why = verified != X509_V_OK                     ? X509_verify_cert_error_string(verified)
                           : e == asio::ssl::error::stream_truncated ? "the server closed the connection"
                                                                     : e.message();
-  co_return failure{errc::tls_refused, fmt::format("TLS with {}: {}", to_string(to_), why),
-                    std::string(remedy(verified, e))};
+  // A link that breaks in mid-handshake says nothing about TLS: the next may hold.
+  const bool refused = verified != X509_V_OK || e.category() == asio::error::get_ssl_category();
+  co_return failure{refused ? errc::tls_refused : errc::connection_closed,
+                    fmt::format("TLS with {}: {}", to_string(to_), why), std::string(remedy(verified, e))};
 }
 
 }  // namespace sluice::http

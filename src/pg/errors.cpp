@@ -153,7 +153,11 @@ failure connect_failure(const connect_options& o, std::string_view libpq_text, b
     return {errc::tls_refused, fmt::format("the certificate of PostgreSQL at {} could not be verified", at),
             "check PGSSLROOTCERT and PGSSLMODE, and that PGHOST is the name in the certificate"};
   }
-  if (mentions("SSL") || mentions("TLS")) {
+  // A link that breaks in mid-handshake says nothing about TLS: the next may hold (libpq,
+  // fe-secure-openssl.c).
+  const bool broken_off =
+      mentions("SSL SYSCALL error") || mentions("unexpected eof") || mentions("closed unexpectedly");
+  if (!broken_off && (mentions("SSL") || mentions("TLS"))) {
     return {errc::tls_refused, fmt::format("TLS with PostgreSQL at {} failed", at), "check PGSSLMODE"};
   }
   return {errc::connection_closed, fmt::format("connection to PostgreSQL at {} failed", at),

@@ -20,11 +20,12 @@ FAULT_S = 1.2  # longer than SLUICE_STATEMENT_TIMEOUT
 
 
 class Service:
-    """`sluice run` behind two gates, and messages that go to the queue around them."""
+    """`sluice run` behind two gates, and messages that go to the queue around them. `endpoint` is the queue's, if not the world's."""
 
-    def __init__(self, world, stack):
+    def __init__(self, world, stack, endpoint=None, **settings):
         env = world.environment()
-        queue = urllib.parse.urlsplit(world.endpoint)
+        queue = urllib.parse.urlsplit(endpoint or world.endpoint)
+        scheme = queue.scheme
         self.gates = {
             "queue": stack.enter_context(Gate((queue.hostname, queue.port))),
             "database": stack.enter_context(Gate((env["PGHOST"], int(env["PGPORT"])))),
@@ -33,8 +34,8 @@ class Service:
         self.messages = Messages(world.endpoint, random.Random(SEED))
         self._log = world.folder / "sluice.log"
         database, queue = self.gates["database"], self.gates["queue"]
-        env |= SETTINGS | {"PGHOST": database.host, "PGPORT": str(database.port)}
-        env["AWS_ENDPOINT_URL_SQS"] = f"http://{queue.host}:{queue.port}"
+        env |= SETTINGS | {"PGHOST": database.host, "PGPORT": str(database.port)} | settings
+        env["AWS_ENDPOINT_URL_SQS"] = f"{scheme}://{queue.host}:{queue.port}"
         self.process = world.start("run", env=env, stdout=open(self._log, "wb"))
         stack.callback(self.process.communicate)
         stack.callback(self.process.kill)
@@ -55,13 +56,13 @@ class Service:
         assert self.process.returncode == 0, (err, self._log.read_text())
 
 
-def recovers(kind, peer, programs, folder):
+def recovers(kind, peer, programs, folder, secured=lambda world, stack: {}):
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(new_world(programs, folder))
         world.restart_queue("--no-auth", "--queue", f"{QUEUE},VisibilityTimeout=5")
         world.ok("init-db")
         refuse_some(world)
-        service = Service(world, stack)
+        service = Service(world, stack, **secured(world, stack))
         service.send(100)
         service.wait_until_done()
 

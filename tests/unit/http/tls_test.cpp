@@ -1,9 +1,13 @@
 #include "http/tls.hpp"
 
+#include <array>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <string>
 
+#include "core/verdict.hpp"
 #include "http/client.hpp"
 #include "support/certificate.hpp"
 #include "support/http_script.hpp"
@@ -46,6 +50,22 @@ std::string ask(const certificate& c, const std::string& ca_bundle, const std::s
   if (first != "one") return first;
   return first + ' ' + tests::run_on(loop, body_or_failure(client)) + ' ' +
          std::to_string(server.connections);
+}
+
+/// Takes the client's hello, and leaves.
+asio::awaitable<void> hang_up(tcp::acceptor& acceptor, bool reset) {
+  tcp::socket socket = co_await acceptor.async_accept(asio::use_awaitable);
+  std::array<char, 16> hello{};
+  co_await socket.async_read_some(asio::buffer(hello), asio::use_awaitable);
+  if (reset) {
+    socket.set_option(asio::socket_base::linger(true, 0));
+  } else {
+    socket.shutdown(tcp::socket::shutdown_send);
+    std::string rest;
+    error_code end;
+    co_await asio::async_read(socket, asio::dynamic_buffer(rest),
+                              asio::redirect_error(asio::use_awaitable, end));
+  }
 }
 
 asio::awaitable<void> greet_in_the_clear(tcp::acceptor& acceptor) {
@@ -120,6 +140,18 @@ TEST_CASE("a handshake that the server does not answer ends") {
     soon.async_wait([&](const error_code&) { client.close(); });
     CHECK(has(tests::run_on(loop, body_or_failure(client)), "cancelled"));
   }
+}
+
+TEST_CASE("a handshake that the server breaks off is the link's fault: it may pass") {
+  const bool reset = GENERATE(false, true);
+  boost::asio::io_context loop;
+  tcp::acceptor acceptor(loop, {asio::ip::address_v4::loopback(), 0});
+  asio::co_spawn(loop, hang_up(acceptor, reset), [](const std::exception_ptr&) {});
+  http::client client = client_of(loop, acceptor.local_endpoint().port(), {});
+  const auto answer = tests::run_on(loop, client.send({.body = "{}"}, 5s));
+  REQUIRE(!answer);
+  INFO(answer.error().line());
+  CHECK(classify(answer.error()) == verdict::reconnect);
 }
 
 TEST_CASE("a CA bundle that cannot be read is refused") {

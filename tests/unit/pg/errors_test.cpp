@@ -89,6 +89,15 @@ TEST_CASE("failures that are not the server's are told apart") {
   CHECK(told("fe_sendauth: no password supplied\n", true).code == errc::missing_credentials);
 }
 
+TEST_CASE("TLS that the other side broke off is the link's fault: it may pass") {
+  for (const char* text :
+       {"SSL SYSCALL error: EOF detected", "SSL SYSCALL error: Connection reset by peer",
+        "SSL error: unexpected eof while reading", "SSL connection has been closed unexpectedly"}) {
+    INFO(text);
+    CHECK(classify(told(std::string("... failed: ") + text + "\n")) == verdict::reconnect);
+  }
+}
+
 TEST_CASE("a text that nobody knows is not shown") {
   const failure f = told("something with a secret in it");
   CHECK(f.line() == "connection to PostgreSQL at db:5432 failed; try the same settings with psql");
