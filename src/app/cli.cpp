@@ -48,6 +48,7 @@ struct command_line {
   send_options send;
   mask_options mask;
   unmask_options unmask;
+  rekey_options rekey;
   std::string key_id = "k1";
 };
 
@@ -184,6 +185,16 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
       ->type_name("ID");
   show->footer(
       "Example:\n  psql -Atc 'SELECT masked_ip FROM user_logins' | sluice unmask --reason 'ticket 42'");
+
+  CLI::App* renew = add(app, todo, line, "rekey", "move a column's tokens to the primary key",
+                        [&line](const config& c) { return rekey(c, line.rekey); });
+  add_config(*renew, line);
+  add_database(*renew, line);
+  renew->add_option("--table", line.rekey.table, "the table, as in SQL")->required()->type_name("TABLE");
+  renew->add_option("--column", line.rekey.column, "its masked column")->required()->type_name("COLUMN");
+  renew->add_option("--domain", line.rekey.domain, "its domain, where the plan does not say");
+  renew->add_flag("--dry-run", line.rekey.dry_run, "count what would move, and move nothing");
+  renew->footer("Example:\n  sluice rekey --table user_logins --column masked_ip");
 
   CLI::App* keys = app.add_subcommand("keygen", "print a new key ring, for SLUICE_KEYS");
   keys->add_option("id", line.key_id, "id of its key: 1 to 16 letters, digits, - or _")

@@ -40,6 +40,16 @@ struct unmask_options {
 /// Writes to the audit log what it opens, then prints it.
 int unmask_values(const config& c, const unmask_options& o);
 
+struct rekey_options {
+  std::string table;  ///< as in SQL: "logins" or "schema.logins"
+  std::string column;
+  std::string domain;  ///< empty: the plan's
+  bool dry_run = false;
+};
+/// Moves a column's tokens to the primary key, in batches, until there are no others. Can be stopped at any
+/// time and started again, and runs beside a sluice that writes the table.
+int rekey(const config& c, const rekey_options& o);
+
 int keygen(const std::string& id);
 
 }  // namespace sluice::app

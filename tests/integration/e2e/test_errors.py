@@ -163,6 +163,6 @@ def test_check_ticks_what_is_right_and_says_what_to_mend(ready):
 
 
 def test_help_has_examples_and_version_is_one_line(world):
-    for command in ("run", "drain", "check", "init-db", "send", "mask", "unmask", "keygen"):
+    for command in ("run", "drain", "check", "init-db", "send", "mask", "unmask", "rekey", "keygen"):
         assert "Example" in world.ok(command, "--help").stdout
     assert world.ok("--version").stdout.startswith("sluice 0.")

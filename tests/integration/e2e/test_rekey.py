@@ -1,0 +1,153 @@
+"""A column moves to the primary key: in batches, stopped and started again, while others write the table."""
+
+import contextlib
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+ROWS = 40_000
+IPS = [f"10.0.{n // 256}.{n % 256}" for n in range(400)]
+
+
+def key_of(made):
+    return re.search(r'= "([A-Za-z0-9+/=]{40,})"', made)[1]
+
+
+@pytest.fixture
+def rotated(world):
+    """A table of tokens under k1; a ring whose primary is k2; what the tokens stand for."""
+    tokens = world.ok("mask", input="\n".join(IPS) + "\n").stdout.splitlines()
+    first, second = key_of(world.keys), key_of(world.ok("keygen", "k2").stdout)
+    world.keys = f'ring = {{ primary = "k2", keys = {{ k1 = "{first}", k2 = "{second}" }} }}'
+    world.fresh = world.ok("mask", input="\n".join(IPS) + "\n").stdout.splitlines()
+    listed = ",".join(f"('{old}', '{ip}')" for old, ip in zip(tokens, IPS, strict=True))
+    world.sql(
+        f"CREATE TABLE known (token text, ip text); INSERT INTO known VALUES {listed};"
+        "CREATE TABLE user_logins (id int PRIMARY KEY, ip text, n int DEFAULT 0, masked_ip varchar(256));"
+        "INSERT INTO user_logins SELECT i, k.ip, 0, k.token FROM"
+        f" (SELECT *, row_number() OVER () AS r FROM known) k JOIN generate_series(1, {ROWS}) i ON i % {len(IPS)} = r - 1"
+    )
+    world.tokens = tokens
+    return world
+
+
+def under(world, key):
+    return world.sql(f"SELECT count(*) FROM user_logins WHERE masked_ip LIKE '{key}.%'")[0][0]
+
+
+def check_all_moved(world):
+    """Each row has the token that its value has under the primary key."""
+    listed = ",".join(f"('{ip}', '{token}')" for ip, token in zip(IPS, world.fresh, strict=True))
+    [[wrong]] = world.sql(
+        f"SELECT count(*) FROM user_logins u LEFT JOIN (VALUES {listed}) v(ip, token) USING (ip)"
+        " WHERE u.masked_ip IS NOT NULL AND u.masked_ip IS DISTINCT FROM v.token"
+    )
+    assert wrong == "0"
+
+
+REKEY = ("rekey", "--table", "user_logins", "--column", "masked_ip")
+
+
+def test_a_dry_run_counts_and_moves_nothing(rotated):
+    done = rotated.ok(*REKEY, "--dry-run")
+    assert done.stdout == f"{ROWS:,} tokens would move to key k2\n"
+    assert under(rotated, "k1") == str(ROWS)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_it_is_stopped_in_the_middle_and_goes_on(rotated, how):
+    # A lock on a row of the middle holds it there.
+    [[middle]] = rotated.sql(
+        "SELECT ctid FROM user_logins WHERE ctid >= format('(%s,1)', pg_relation_size('user_logins') / 8192 / 2)::tid LIMIT 1"
+    )
+    holder = subprocess.Popen(
+        ["psql", "-Xq", "-d", rotated.database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    holder.stdin.write(f"BEGIN; SELECT 1 FROM user_logins WHERE ctid = '{middle}' FOR UPDATE;\n")
+    holder.stdin.flush()
+    holder.stdout.readline()
+    process = rotated.start(*REKEY)
+    try:
+        until = time.monotonic() + 20
+        while under(rotated, "k2") == "0" or not rotated.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+            assert time.monotonic() < until and process.poll() is None
+        process.send_signal(how)
+    finally:
+        holder.communicate("COMMIT;\n", timeout=10)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == (1 if how == signal.SIGTERM else -9), (out, err)
+    if how == signal.SIGTERM:
+        assert "tokens moved to key k2" in out and "run it again" in err
+    assert int(under(rotated, "k2")) < ROWS and int(under(rotated, "k1")) > 0
+    already = int(under(rotated, "k2"))
+    again = rotated.ok(*REKEY)
+    assert again.stdout == f"{ROWS - already:,} tokens moved to key k2\n", "what was moved is skipped"
+    check_all_moved(rotated)
+    assert rotated.ok(*REKEY).stdout == "0 tokens moved to key k2\n"
+
+
+def test_rows_that_change_meanwhile_are_not_overwritten(rotated):
+    """Writers change other columns, and the token itself to another value's under either key."""
+    with contextlib.ExitStack() as stack:
+        writers = []
+        for n in range(3):
+            script = "".join(
+                f"UPDATE user_logins SET n = n + 1, ip = k.ip, masked_ip = k.token FROM (VALUES ('{IPS[i % 400]}',"
+                f" '{(rotated.tokens if i % 2 else rotated.fresh)[i % 400]}')) k(ip, token) WHERE id = {i * 97 % ROWS + 1};\n"
+                for i in range(n * 400, n * 400 + 600)
+            )
+            writer = subprocess.Popen(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", rotated.database], stdin=subprocess.PIPE, text=True)
+            stack.callback(writer.kill)
+            writers.append((writer, script))
+        for writer, script in writers:
+            writer.stdin.write(script)
+            writer.stdin.close()
+        first = rotated.run(*REKEY)
+        assert first.returncode == 0 or "still gets tokens of other keys" in first.stderr
+        for writer, _ in writers:
+            assert writer.wait(60) == 0
+    rotated.ok(*REKEY)
+    check_all_moved(rotated)
+    assert rotated.sql("SELECT sum(n) FROM user_logins") == [["1800"]], "no update was lost"
+
+
+def test_what_cannot_be_opened_stays_and_is_reported(rotated):
+    rotated.sql(
+        "UPDATE user_logins SET masked_ip = '10.0.0.1' WHERE id = 1;"
+        "UPDATE user_logins SET masked_ip = 'k9' || substr(masked_ip, 3) WHERE id = 2;"
+        "UPDATE user_logins SET masked_ip = NULL WHERE id = 3"
+    )
+    done = rotated.run(*REKEY)
+    assert done.returncode == 1
+    assert f"{ROWS - 3:,} tokens moved" in done.stdout and "2 values were left" in done.stdout
+    assert "10.0.0.1" not in done.stdout + done.stderr
+    assert rotated.sql("SELECT id, left(masked_ip, 3) FROM user_logins WHERE id < 4 ORDER BY 1") == [["1", "10."], ["2", "k9."], ["3", None]]
+
+
+def test_each_partition_is_moved(rotated):
+    rotated.sql(
+        "ALTER TABLE user_logins RENAME TO first; CREATE TABLE user_logins (LIKE first) PARTITION BY RANGE (id);"
+        "CREATE TABLE \"Second one\" PARTITION OF user_logins FOR VALUES FROM (100000) TO (200000);"
+        f"INSERT INTO user_logins SELECT id + 100000, ip, n, masked_ip FROM first WHERE id <= 1000;"
+        f"ALTER TABLE user_logins ATTACH PARTITION first FOR VALUES FROM (0) TO (100000)"
+    )
+    assert rotated.ok(*REKEY).stdout == f"{ROWS + 1000:,} tokens moved to key k2\n"
+    check_all_moved(rotated)
+
+
+def test_what_cannot_be_rekeyed_is_refused(rotated):
+    for arguments, words in (
+        (("rekey", "--table", "nothing", "--column", "c", "--domain", "ip"), "no table nothing"),
+        (("rekey", "--table", "user_logins", "--column", "c", "--domain", "ip"), "with a column c"),
+        (("rekey", "--table", "known", "--column", "token"), "--domain"),
+    ):
+        done = rotated.run(*arguments)
+        assert done.returncode == 2 or "no table" in done.stderr, done
+        assert words in done.stderr
+    plan = rotated.folder / "hashed.toml"
+    plan.write_text('[table]\nname = "t"\n[[column]]\nname = "c"\ntype = "text"\nmask = "hmac_sha256"\n')
+    done = rotated.run("rekey", "-c", plan, "--table", "t", "--column", "c")
+    assert done.returncode == 2 and "only aes_siv" in done.stderr
