@@ -47,6 +47,7 @@ constexpr auto protection_every = 1s;
 /// One loop on one thread.
 struct worker {
   boost::asio::io_context loop{1};
+  std::optional<mask::sealer> seal;
   std::unique_ptr<pipeline::lane> lane;
   result<> outcome;
   std::exception_ptr broken;
@@ -64,9 +65,11 @@ class service {
  private:
   awaitable<result<>> prepare();
   result<> make_workers();
-  result<std::unique_ptr<pipeline::lane>> make_lane(boost::asio::io_context& loop);
+  result<> make_lane(worker& w);
   awaitable<void> control();
   awaitable<void> watch_signals(boost::asio::signal_set& signals);
+  awaitable<void> watch_hangups(boost::asio::signal_set& hangups);
+  result<> reload_keys();
   awaitable<void> keep_ledger();
   awaitable<void> report_emf();
   void stop_all();
@@ -119,13 +122,15 @@ awaitable<result<>> service::prepare() {
   co_return result<>();
 }
 
-result<std::unique_ptr<pipeline::lane>> service::make_lane(boost::asio::io_context& loop) {
-  auto session = make_session(config_, loop.get_executor());
+result<> service::make_lane(worker& w) {
+  auto session = make_session(config_, w.loop.get_executor());
   if (!session) return session.error();
   auto reader = record::reader::make(config_.plan, keys_);
   if (!reader) return reader.error();
 
-  const auto executor = loop.get_executor();
+  if (keys_) w.seal = mask::sealer::make(keys_).value();
+
+  const auto executor = w.loop.get_executor();
   pipeline::ports ports;
   const pipeline::sqs_queue::settings settings{.queue_url = queue_.url,
                                                .messages_max = config_.receive_max,
@@ -134,26 +139,22 @@ result<std::unique_ptr<pipeline::lane>> service::make_lane(boost::asio::io_conte
   ports.open_queue = [this, executor, shared = *session, settings]() -> std::unique_ptr<pipeline::queue> {
     return std::make_unique<pipeline::sqs_queue>(executor, shared, settings, counters_);
   };
-  ports.open_sink = [this, executor]() -> std::unique_ptr<pipeline::sink> {
-    std::optional<mask::sealer> seal;
-    if (keys_) seal.emplace(mask::sealer::make(keys_).value());
-    return std::make_unique<pipeline::pg_sink>(executor, config_.database, load_plan_, std::move(seal),
-                                               counters_);
+  ports.open_sink = [this, executor, &w]() -> std::unique_ptr<pipeline::sink> {
+    return std::make_unique<pipeline::pg_sink>(executor, config_.database, load_plan_, w.seal, counters_);
   };
   pipeline::options options = config_.pipeline;
   options.visibility = queue_.visibility;
   options.until_empty = until_empty_;
   options.seed = std::random_device()();
-  return std::make_unique<pipeline::lane>(executor, options, std::move(ports), *std::move(reader), counters_,
-                                          log_);
+  w.lane = std::make_unique<pipeline::lane>(executor, options, std::move(ports), *std::move(reader),
+                                            counters_, log_);
+  return {};
 }
 
 result<> service::make_workers() {
   for (unsigned i = 0; i < config_.threads; ++i) {
     auto w = std::make_unique<worker>();
-    auto lane = make_lane(w->loop);
-    if (!lane) return lane.error();
-    w->lane = *std::move(lane);
+    if (auto made = make_lane(*w); !made) return made;
     workers_.push_back(std::move(w));
   }
   for (const auto& each : workers_) {
@@ -189,6 +190,44 @@ awaitable<void> service::watch_signals(boost::asio::signal_set& signals) {
   // At once: what is in a transaction is rolled back by PostgreSQL or committed, and the ledger knows; the
   // rest is in the queue.
   std::_Exit(exit_code::interrupted);
+}
+
+// Everything that can fail is done before a loop is told: they all take the new ring, or none does.
+result<> service::reload_keys() {
+  if (config_.values.find("keys.ring") != nullptr || config_.values.find("keys.file") == nullptr) {
+    return failure{errc::bad_configuration, "the key ring is not in a file, so it is as it was at the start",
+                   "name a file with SLUICE_KEYS_FILE instead of SLUICE_KEYS"};
+  }
+  auto keys = load_keys(config_);
+  if (!keys) return keys.error();
+  std::vector<record::reader> readers;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    auto reader = record::reader::make(config_.plan, *keys);
+    if (!reader) return reader.error();
+    readers.push_back(*std::move(reader));
+  }
+  keys_ = *std::move(keys);
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    boost::asio::post(workers_[i]->loop, [w = workers_[i].get(), reader = std::move(readers[i]),
+                                          seal = mask::sealer::make(keys_).value()]() mutable {
+      w->lane->use(std::move(reader));
+      w->seal = std::move(seal);
+    });
+  }
+  return {};
+}
+
+awaitable<void> service::watch_hangups(boost::asio::signal_set& hangups) {
+  for (;;) {
+    const auto [error, signal] =
+        co_await hangups.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    if (error) co_return;
+    if (const auto reloaded = reload_keys()) {
+      log_.info("keys_reloaded", {{"primary", keys_->primary()}, {"keys", keys_->ids().size()}});
+    } else {
+      log_.error("keys_kept", {{"why", reloaded.error().what}, {"fix", reloaded.error().fix}});
+    }
+  }
 }
 
 awaitable<void> service::keep_ledger() {
@@ -289,6 +328,8 @@ int service::run() {
   if (!ready) return refuse(ready.error());
 
   loop_.restart();
+  boost::asio::signal_set hangups(loop_);
+  if (!until_empty_) hangups.add(SIGHUP);  // a drain ends with its terminal
   const auto started = clock::now();
   if (auto opened = open_watch(); !opened) return refuse(opened.error());
   if (auto made = make_protection(); !made) return refuse(made.error());
@@ -300,6 +341,7 @@ int service::run() {
                           {"threads", config_.threads}});
   }
   boost::asio::co_spawn(loop_, watch_signals(signals), note);
+  if (!until_empty_) boost::asio::co_spawn(loop_, watch_hangups(hangups), note);
   boost::asio::co_spawn(loop_, keep_ledger(), note);
   boost::asio::co_spawn(loop_, watch_.serve(), note);
   boost::asio::co_spawn(loop_, report_emf(), note);
@@ -308,6 +350,7 @@ int service::run() {
   boost::asio::co_spawn(loop_, control(), [&](std::exception_ptr e) {
     note(e);
     signals.cancel();
+    hangups.cancel();
   });
   loop_.run();
   for (const auto& w : workers_) w->thread.join();

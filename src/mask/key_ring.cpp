@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <openssl/rand.h>
+#include <sys/mman.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -111,6 +112,8 @@ result<std::shared_ptr<const key_ring>> key_ring::parse(std::string_view toml, s
   for (const auto& [id, node] : *keys->as_table()) {
     auto material = read_key(id.str(), node, source_name);
     if (!material) return material.error();
+    // Not to be swapped out, if the system lets us; a failure changes nothing else (mlock(2)).
+    static_cast<void>(mlock(material->reveal().data(), material->size()));
     made->entries_.push_back({std::string(id.str()), *std::move(material)});
   }
   if (std::ranges::find(made->entries_, made->primary_, &entry::id) == made->entries_.end()) {

@@ -19,7 +19,8 @@ namespace sluice::mask {
 ///     2026a = "base64 of 32 or more random bytes"
 ///
 /// or the same on one line: `ring = { primary = "2026a", keys = { 2026a = "..." } }`. Immutable; shared by
-/// readers of any thread. Never printed: errors name ids and lines only.
+/// readers of any thread. Never printed: errors name ids and lines only. Key material
+/// is wiped when the ring goes, and kept out of swap space where the system allows it.
 class key_ring {
  public:
   static constexpr std::size_t key_bytes_min = 32;

@@ -49,6 +49,9 @@ class lane {
   /// called again.
   void stop();
 
+  /// Reads the messages that come from now on with this one. On the loop's thread.
+  void use(record::reader r) { reader_ = std::move(r); }
+
  private:
   // poller.cpp
   awaitable<void> poll(std::size_t index);

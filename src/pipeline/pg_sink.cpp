@@ -7,11 +7,8 @@
 namespace sluice::pipeline {
 
 pg_sink::pg_sink(boost::asio::any_io_executor executor, pg::connect_options o, const pg::load_plan& plan,
-                 std::optional<mask::sealer> seal, observe::counters& counters)
-    : connection_(std::move(executor), std::move(o)),
-      plan_(plan),
-      seal_(std::move(seal)),
-      counters_(counters) {}
+                 std::optional<mask::sealer>& seal, observe::counters& counters)
+    : connection_(std::move(executor), std::move(o)), plan_(plan), seal_(seal), counters_(counters) {}
 
 pg_sink::~pg_sink() {
   count_connection(false);

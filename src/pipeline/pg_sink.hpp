@@ -11,12 +11,12 @@
 
 namespace sluice::pipeline {
 
-/// PostgreSQL over one connection. `plan` and `counters` outlive it; `seal` empty: quarantined bodies are not
-/// kept.
+/// PostgreSQL over one connection. `plan`, `seal` and `counters` outlive it. `seal` is of the same loop,
+/// which may assign it at any time; empty: quarantined bodies are not kept.
 class pg_sink final : public sink {
  public:
   pg_sink(boost::asio::any_io_executor executor, pg::connect_options o, const pg::load_plan& plan,
-          std::optional<mask::sealer> seal, observe::counters& counters);
+          std::optional<mask::sealer>& seal, observe::counters& counters);
   ~pg_sink() override;
 
   awaitable<result<pg::load_report>> load(copy::segment& s, bool outcome_unknown) override;
@@ -29,7 +29,7 @@ class pg_sink final : public sink {
 
   pg::connection connection_;
   const pg::load_plan& plan_;
-  std::optional<mask::sealer> seal_;
+  std::optional<mask::sealer>& seal_;
   observe::counters& counters_;
   bool counted_ = false;  ///< among the open connections
 };

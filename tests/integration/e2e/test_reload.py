@@ -1,0 +1,101 @@
+"""SIGHUP: a running sluice takes the new key ring between two messages, and keeps the old one if the new will not do."""
+
+import json
+import re
+import signal
+import time
+
+from world import wait_for
+
+EACH = 6_000
+
+
+def key_of(made):
+    return re.search(r'= "([A-Za-z0-9+/=]{40,})"', made)[1]
+
+
+def test_the_ring_is_reloaded_under_load_without_losing_a_message(world):
+    keys = {name: key_of(world.ok("keygen", name).stdout) for name in ("k1", "k2", "k3")}
+    ring = world.folder / "keys.toml"
+
+    def write(primary, *names):
+        ring.write_text(f'primary = "{primary}"\n[keys]\n' + "".join(f'{name} = "{keys[name]}"\n' for name in names))
+
+    write("k1", "k1")
+    world.keys = None
+    plan = world.folder / "plan.toml"
+    plan.write_text(
+        '[table]\nname = "user_logins"\n[[column]]\nname = "n"\ntype = "integer"\n'
+        '[[column]]\nname = "token"\ntype = "text"\nfrom = "ip"\nmask = { scheme = "aes_siv", domain = "ip" }\n'
+    )
+    env = world.environment(SLUICE_KEYS_FILE=str(ring), SLUICE_CONFIG=str(plan), SLUICE_ADMIN="off", SLUICE_THREADS="2", SLUICE_LOG_FORMAT="json")
+    world.ok("init-db", env=env)
+    sent = iter(range(1_000_000))
+
+    def send(count):
+        messages = world.folder / "messages.ndjson"
+        numbers = [next(sent) for _ in range(count)]
+        bodies = [{"n": n, "ip": f"10.0.0.{n % 256}"} if n % 100 else {"n": n} for n in numbers]
+        messages.write_text("".join(json.dumps(body) + "\n" for body in bodies))
+        world.ok("send", messages, "--create", env=env)
+
+    send(EACH)
+    log = open(world.folder / "run.log", "w+")
+    process = world.start("run", env=env, stderr=log)
+
+    def events(name):
+        return [line for line in (world.folder / "run.log").read_text().splitlines() if f'"{name}"' in line]
+
+    def hang_up(event):
+        before = len(events(event))
+        process.send_signal(signal.SIGHUP)
+        wait_for(lambda: len(events(event)) > before, event, process=process)
+
+    try:
+        wait_for(lambda: world.count("user_logins") > 0, "rows", process=process)
+        write("k2", "k1", "k2")
+        hang_up("keys_reloaded")
+        send(EACH)
+        for broken in ('primary = "k9"\n[keys]\n', "", f'primary = "k2"\n[keys]\nk2 = "{keys["k2"][:20]}"\n'):
+            ring.write_text(broken)
+            hang_up("keys_kept")
+        ring.unlink()
+        hang_up("keys_kept")
+        send(EACH)
+        write("k3", "k2", "k3")
+        hang_up("keys_reloaded")
+        send(EACH)
+        wait_for(lambda: world.count("user_logins") + world.count("sluice.quarantine") == 4 * EACH, "all messages", 60, process)
+        for _ in range(20):
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.005)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+    assert world.sql("SELECT count(*), count(DISTINCT n) FROM user_logins") == [[str(4 * EACH - 4 * EACH // 100)] * 2]
+    used = dict(world.sql("SELECT left(token, 3), count(*) FROM user_logins GROUP BY 1"))
+    assert used.keys() == {"k1.", "k2.", "k3."}
+    assert int(used["k2."]) > EACH, "the old ring was kept while the file was broken"
+    sealed = dict(world.sql("SELECT convert_from(substr(body, 1, 3), 'UTF8'), count(*) FROM sluice.quarantine GROUP BY 1"))
+    assert {"k2.", "k3."} <= sealed.keys(), "what is set aside is sealed with the new key, too"
+    text = (world.folder / "run.log").read_text()
+    assert not any(key[:12] in text for key in keys.values())
+
+
+def test_a_ring_that_is_in_no_file_is_kept(world):
+    world.ok("init-db")
+    (world.folder / "one.ndjson").write_text("{}\n")
+    world.ok("send", world.folder / "one.ndjson", "--create")
+    env = world.environment(SLUICE_ADMIN="off", SLUICE_LOG_FORMAT="json")
+    with open(world.folder / "run.log", "w") as log:
+        process = world.start("run", env=env, stderr=log)
+    try:
+        wait_for(lambda: "started" in (world.folder / "run.log").read_text(), "start", process=process)
+        process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "SLUICE_KEYS_FILE" in (world.folder / "run.log").read_text(), "keys_kept", process=process)
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
