@@ -20,15 +20,18 @@ using awaitable = boost::asio::awaitable<T>;
 /// The list as it grows on the screen: a tick, a warning or a cross for each thing looked at, and what to do.
 class checklist {
  public:
-  checklist() : colour_(isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr) {}
+  checklist() : terminal_(isatty(STDOUT_FILENO) != 0) {
+    const char* const no_colour = std::getenv("NO_COLOR");
+    colour_ = terminal_ && (no_colour == nullptr || *no_colour == '\0');
+  }
 
-  void good(std::string_view what) { line("32", "ok", what); }
+  void good(std::string_view what) { line("32", terminal_ ? "\u2713" : "ok", what); }
   void weak(std::string_view what, std::string_view fix) {
     line("33", "warn", what);
     fmt::print("            {}\n", fix);
   }
   void bad(const failure& f) {
-    line("31", "FAIL", f.what);
+    line("31", terminal_ ? "\u2717" : "FAIL", f.what);
     if (!f.fix.empty()) fmt::print("            {}\n", f.fix);
     ++failures_;
   }
@@ -43,6 +46,7 @@ class checklist {
       fmt::print("  {:>6}    {}\n", mark, what);
     }
   }
+  bool terminal_;
   bool colour_;
   int failures_ = 0;
 };

@@ -136,7 +136,16 @@ bool lane::encode(batch& b, const sqs::message& m, const copy::segment::entry& e
                                    rows);
   switch (o.what) {
     case record::outcome::kind::row: return b.rows.add(e, start, o.rows);
-    case record::outcome::kind::refused: return b.rows.add_refused(e, std::move(o.why));
+    case record::outcome::kind::refused: {
+      const std::string_view reason = o.why.reason;
+      const std::string column = o.why.column;
+      if (!b.rows.add_refused(e, std::move(o.why))) return false;
+      if (const auto trace = sqs::trace_id(m.trace_header); !trace.empty()) {
+        log_.info("traced_message_set_aside",
+                  {{"trace", trace}, {"message_id", m.message_id}, {"reason", reason}, {"column", column}});
+      }
+      return true;
+    }
     case record::outcome::kind::full: return false;
   }
   return false;

@@ -14,6 +14,7 @@ awaitable<result<std::span<const sqs::message>>> sqs_queue::receive(std::chrono:
   return client_.receive(settings_.queue_url, {.messages_max = settings_.messages_max,
                                                .wait = wait,
                                                .visibility = settings_.visibility,
+                                               .trace_header = true,
                                                .attributes = settings_.attributes});
 }
 
