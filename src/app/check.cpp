@@ -7,6 +7,7 @@
 
 #include "app/commands.hpp"
 #include "app/context.hpp"
+#include "app/grade.hpp"
 #include "pg/catalogue.hpp"
 #include "pipeline/sqs_queue.hpp"
 #include "record/reader.hpp"
@@ -54,13 +55,11 @@ class checklist {
 void check_plan(checklist& list, const config& c, const std::shared_ptr<const mask::key_ring>& keys) {
   list.good(fmt::format("plan for table {}: {} columns, {}", c.plan.table, c.plan.columns.size(),
                         c.plan.source_name));
-  for (const record::column& column : c.plan.columns) {
-    if (!column.mask) continue;
-    if (column.mask->how == mask::scheme::base64) {
-      list.weak(fmt::format("column {} is only base64: anybody can read it", column.name),
-                "use aes_siv (reversible with the key) or hmac_sha256; base64 is for compatibility");
+  for (const auto& [what, fix] : grade_privacy(c.plan)) {
+    if (fix.empty()) {
+      list.good(what);
     } else {
-      list.good(fmt::format("column {} is masked with {}", column.name, to_string(column.mask->how)));
+      list.weak(what, fix);
     }
   }
   if (keys) {

@@ -42,6 +42,10 @@ REFUSED = [
     ("database missing", {"PGDATABASE": "no_such_database"}, ["no_such_database", "does not exist"]),
     ("no key", {"SLUICE_KEYS": None}, ["masked_ip", "sluice keygen", "SLUICE_KEYS"]),
     ("key ring that is none", {"SLUICE_KEYS": "primary = "}, ["SLUICE_KEYS"]),
+    ("key that is short", {"SLUICE_KEYS": 'ring = { primary = "k1", keys = { k1 = "c2hvcnQ=" } }'}, ["SLUICE_KEYS", "'k1' has 5 bytes", "32"]),
+    ("key that is no base64", {"SLUICE_KEYS": 'ring = { primary = "k1", keys = { k1 = "?" } }'}, ["SLUICE_KEYS", "k1", "base64"]),
+    ("primary that is not there", {"SLUICE_KEYS": 'ring = { primary = "k2", keys = { } }'}, ["SLUICE_KEYS", "primary"]),
+    ("key file that is not there", {"SLUICE_KEYS": None, "SLUICE_KEYS_FILE": "/nowhere/keys"}, ["/nowhere/keys"]),
     ("setting that is no number", {"SLUICE_BATCH_ROWS": "many"}, ["SLUICE_BATCH_ROWS", "many", "whole number"]),
     ("setting out of range", {"SLUICE_WAIT": "90s"}, ["SLUICE_WAIT", "90s", "20s"]),
 ]
@@ -131,6 +135,25 @@ def test_an_unknown_key_of_a_column_is_named_with_its_line(ready):
     refused(ready, arguments=["-c", file], words=[f"{file}:4", "nmae"])
 
 
+@pytest.mark.parametrize(
+    "column, words",
+    [
+        ('type = "text"\npii = true', ["column c is tagged pii", "mask"]),
+        ('type = "text"\nmask = "rot13"', ["unknown mask scheme 'rot13'"]),
+        ('type = "varchar(20)"\nmask = "aes_siv"', ["varchar(20)", "longer"]),
+        ('type = "varchar(24)"\nmask = "aes_siv"', ["column c", "varchar(24)", "25 characters"]),
+        ('type = "varchar(15)"\nmask = "ipcrypt_pfx"', ["varchar(15)", "longer"]),
+        ('type = "integer"\nmask = "aes_siv"', ["only text and varchar can be masked"]),
+    ],
+)
+def test_a_mask_that_cannot_hold_is_refused(ready, column, words):
+    """24 characters are enough for a key id of one; this ring's has two."""
+    file = ready.folder / "login.toml"
+    file.write_text(f'[table]\nname = "user_logins"\n[[column]]\nname = "c"\n{column}\n')
+    refused(ready, arguments=["-c", file], words=words)
+    assert ready.stats()["queues"]["login-queue"]["visible"] == 100, "no message was touched"
+
+
 def test_toml_that_is_none_is_named_with_its_line(ready):
     file = ready.folder / "login.toml"
     file.write_text('[queue]\nname = "login-queue\n')
@@ -160,6 +183,33 @@ def test_check_ticks_what_is_right_and_says_what_to_mend(ready):
     assert bad.returncode == 2
     assert bad.stdout.count("FAIL") == 2
     assert "sluice init-db" in bad.stdout
+
+
+def test_check_grades_what_the_plan_does_with_persons(ready):
+    file = ready.folder / "plan.toml"
+    column = '[[column]]\nname = "{}"\ntype = "text"\nfrom = "{}"\n{}\n'
+    file.write_text(
+        '[table]\nname = "graded"\n'
+        + column.format("a", "ip", 'mask = "aes_siv"\npii = true')
+        + column.format("b", "peer", 'mask = { scheme = "aes_siv", domain = "ip" }')
+        + column.format("c", "clientIP", "")
+        + column.format("d", "zip", "")
+        + column.format("e", "phone", 'mask = { scheme = "partial", keep_last = 6 }')
+        + column.format("f", "g", 'mask = "hmac_sha256"')
+        + column.format("h", "i", 'mask = "base64"')
+        + '[[column]]\nname = "j"\ntype = "jsonb"\n'
+    )
+    ready.ok("init-db", "-c", file)
+    out = ready.ok("check", "-c", file).stdout
+    lines = {word: line for line in out.splitlines() for word in [line.split("column ")[-1].split(" ")[0]] if "column " in line}
+    assert "ok" in lines["a"] and "who has the key can reverse it; domain ip, joins with b" in lines["a"]
+    assert "joins with a" in lines["b"]
+    assert "warn" in lines["c"] and "personal by its name" in lines["c"]
+    assert "d" not in lines, "a zip is no ip"
+    assert "warn" in lines["e"] and "last 6 characters" in out
+    assert "ok" in lines["f"] and "nobody can reverse it" in lines["f"]
+    assert "warn" in lines["h"] and "anybody can read it" in lines["h"]
+    assert "warn" in lines["j"] and "jsonb" in lines["j"]
 
 
 def test_help_has_examples_and_version_is_one_line(world):

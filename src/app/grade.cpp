@@ -1,0 +1,101 @@
+#include "app/grade.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string_view>
+
+namespace sluice::app {
+namespace {
+
+using record::column;
+
+// Words, and pairs of words, that name what identifies or locates a person.
+constexpr std::array<std::string_view, 28> personal_words{
+    "ip",        "email", "mail",     "phone",  "mobile",   "msisdn",    "ssn",
+    "passport",  "birth", "birthday", "dob",    "surname",  "forename",  "firstname",
+    "lastname",  "iban",  "address",  "street", "postcode", "latitude",  "lat",
+    "longitude", "lon",   "imei",     "imsi",   "mac",      "device_id", "first_name"};
+
+/// "/device/clientIP" as "device_client_ip".
+std::string in_words(std::string_view name) {
+  std::string words;
+  bool lower_before = false;
+  for (const char letter : name) {
+    const auto c = static_cast<unsigned char>(letter);
+    if (std::isalnum(c) == 0) {
+      if (!words.empty() && words.back() != '_') words += '_';
+    } else {
+      if (std::isupper(c) != 0 && lower_before) words += '_';
+      words += static_cast<char>(std::tolower(c));
+    }
+    lower_before = std::islower(c) != 0 || std::isdigit(c) != 0;
+  }
+  return words;
+}
+
+bool is_personal_by_name(const column& c) {
+  return std::ranges::any_of(std::array{in_words(c.name), in_words(c.from)}, [](const std::string& words) {
+    return std::ranges::any_of(personal_words, [&](std::string_view word) {
+      return ('_' + words + '_').find(fmt::format("_{}_", word)) != std::string::npos;
+    });
+  });
+}
+
+/// Other columns that have equal tokens for equal values.
+std::vector<std::string> joining(const record::plan& p, const column& c) {
+  std::vector<std::string> names;
+  for (const column& other : p.columns) {
+    const bool same = other.mask && other.mask->how == c.mask->how && other.mask->domain == c.mask->domain;
+    if (same && other.name != c.name) names.push_back(other.name);
+  }
+  return names;
+}
+
+std::string_view who_can_reverse(mask::scheme s) {
+  if (!mask::is_reversible(s)) return "nobody can reverse it";
+  return mask::needs_key(s) ? "who has the key can reverse it" : "anybody can read it";
+}
+
+std::string weakness(const column& c) {
+  if (c.mask->how == mask::scheme::base64) return "use aes_siv, or hmac_sha256; base64 is for compatibility";
+  const bool long_tail = c.mask->keep_last > 4 || (c.length_max > 0 && c.mask->keep_last * 2 >= c.length_max);
+  if (c.mask->how == mask::scheme::partial && long_tail)
+    return fmt::format("the last {} characters are most of a short value: keep fewer", c.mask->keep_last);
+  return {};
+}
+
+grade of_masked(const record::plan& p, const column& c) {
+  std::string what = fmt::format("column {} is masked with {}: {}", c.name, to_string(c.mask->how),
+                                 who_can_reverse(c.mask->how));
+  if (mask::needs_key(c.mask->how)) {
+    const auto others = joining(p, c);
+    what += fmt::format("; domain {}", c.mask->domain);
+    if (!others.empty()) what += fmt::format(", joins with {}", fmt::join(others, ", "));
+  }
+  return {std::move(what), weakness(c)};
+}
+
+}  // namespace
+
+std::vector<grade> grade_privacy(const record::plan& p) {
+  std::vector<grade> all;
+  for (const column& c : p.columns) {
+    if (c.mask) {
+      all.push_back(of_masked(p, c));
+    } else if (c.type == record::column_type::jsonb) {
+      all.push_back(
+          {fmt::format("column {} is jsonb: whatever is personal in it is stored as it came", c.name),
+           "give the personal fields columns of their own, masked, and leave this one out"});
+    } else if (is_personal_by_name(c)) {
+      all.push_back({fmt::format("column {} is personal by its name, and is not masked", c.name),
+                     "give it a mask, and pii = true, so that it can never be without"});
+    }
+  }
+  return all;
+}
+
+}  // namespace sluice::app
