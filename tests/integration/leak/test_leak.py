@@ -1,0 +1,159 @@
+"""No raw value is left behind, whatever goes wrong: 50,000 marked messages, then a look at every byte of every file."""
+
+import base64
+import json
+import os
+import re
+import secrets
+import signal
+import urllib.request
+
+from scan import forms, scan
+from world import wait_for
+
+MESSAGES = 50_000
+BAD_BODIES = 250
+# What the table refuses, each with an error that quotes the row: by app_version of the message.
+REFUSING = {"23514": 13_000_000, "23505": 14_000_000, "23503": 15_000_000, "22003": 16_000_000, "P0001": 17_000_000}
+
+
+def refusing_table(world):
+    world.ok("init-db")
+    world.sql(
+        """
+        CREATE TABLE versions (v int PRIMARY KEY);
+        ALTER TABLE user_logins ADD CHECK (app_version <> 13000000);
+        CREATE UNIQUE INDEX ON user_logins (masked_ip, app_version) WHERE app_version = 14000000;
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE small smallint;
+        BEGIN
+          IF NEW.app_version = 15000000 THEN
+            RAISE EXCEPTION 'no such version: %', NEW USING ERRCODE = '23503', DETAIL = NEW::text;
+          ELSIF NEW.app_version = 16000000 THEN small := NEW.app_version;
+          ELSIF NEW.app_version = 17000000 THEN RAISE EXCEPTION 'refused: %', NEW;
+          END IF;
+          RETURN NEW;
+        END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON user_logins FOR EACH ROW EXECUTE FUNCTION refuse()
+        """
+    )
+
+
+def bodies(ip_mark, device_mark):
+    refused = list(REFUSING.values())
+    for n in range(MESSAGES):
+        body = {
+            "user_id": f"u{n}", "app_version": "2.3.0", "device_type": "android", "locale": "RU",
+            "ip": f"{ip_mark}{n}", "device_id": f"{device_mark}{n}", "unknown": f"{device_mark}{n}",
+        }
+        if n % 500 == 7:
+            version = refused[n // 500 % len(refused)]
+            body["app_version"] = f"{version // 1_000_000}.0.0"
+            if version == REFUSING["23505"]:
+                body["ip"] = f"{ip_mark}same"
+        if n % (MESSAGES // BAD_BODIES) == 11:
+            kind = n // (MESSAGES // BAD_BODIES) % 5
+            text = json.dumps(body)
+            if kind == 0:
+                del body["locale"]
+            elif kind == 1:
+                body["app_version"] = body["ip"]
+            elif kind == 2:
+                body["ip"] = {"value": body["ip"]}
+            yield text[:-9] if kind == 3 else text[:-1] + f', "ip": "{ip_mark}twice"}}' if kind == 4 else json.dumps(body)
+        else:
+            yield json.dumps(body)
+
+
+def save(world, name, address):
+    with urllib.request.urlopen(f"http://{address}/{name}", timeout=5) as answer:
+        (world.folder / f"page-{name or 'index'}").write_bytes(answer.read())
+
+
+def test_a_value_is_found_in_every_form(tmp_path):
+    """The scan itself: a leak test that finds nothing must be able to find something."""
+    value = b"Raw4f7A+x/9"
+    for before in (b"", b"a", b"bc", b"def"):
+        for after in (b"", b"y", b"zz"):
+            text = before + value + after
+            for written in (text, text.hex().encode(), text.hex().upper().encode(), base64.b64encode(text), base64.urlsafe_b64encode(text)):
+                (tmp_path / "file").write_bytes(b"junk" + written + b"junk")
+                assert scan([tmp_path], [value]), (before, after, written)
+    (tmp_path / "file").write_bytes(b"Raw4f7A+x_9")
+    assert not scan([tmp_path], [value])
+    assert len(forms(value)) >= 7
+
+
+def test_nothing_raw_is_left_behind(world, tmp_path):
+    mark = secrets.token_hex(4)
+    ip_mark, device_mark = f"RawIp{mark}x", f"RawDev{mark}x"
+    refusing_table(world)
+    sent = tmp_path / "sent.ndjson"
+    sent.write_text("".join(body + "\n" for body in bodies(ip_mark, device_mark)))
+    world.ok("send", sent, "--create")
+
+    spare = world.folder / "tmp"
+    spare.mkdir()
+    address = f"127.0.0.1:{20_000 + secrets.randbelow(12_000)}"
+    env = world.environment(
+        SLUICE_LOG_LEVEL="debug", SLUICE_LOG_FORMAT="json", SLUICE_ADMIN=address, SLUICE_VISIBILITY="6s", SLUICE_BATCH_ROWS="1000",
+        TMPDIR=str(spare),
+    )
+    (world.folder / "check.txt").write_text(world.run("check", env=env).stdout + world.run("check", "--print-config", env=env).stdout)
+
+    def settled():
+        return world.count("user_logins") + world.count("sluice.quarantine")
+
+    logs = open(world.folder / "sluice.log", "ab")
+    process = None
+    for goal, fault in ((6_000, "kill"), (12_000, "terminate sessions"), (20_000, "kill"), (28_000, "terminate sessions"), (MESSAGES, None)):
+        if process is None:
+            process = world.start("run", env=env, stdout=logs, stderr=logs, cwd=world.folder)
+        wait_for(lambda goal=goal: settled() >= goal, f"{goal} messages", 120, process)
+        if fault == "kill":
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
+            process = None
+        elif fault:
+            world.admin_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'sluice%'")
+    for name in ("", "metrics", "status.json", "readyz"):
+        save(world, name, address)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+
+    assert settled() == MESSAGES
+    reasons = {(reason, state) for reason, state in world.sql("SELECT DISTINCT reason, sqlstate FROM sluice.quarantine")}
+    assert {state for _, state in reasons if state} == REFUSING.keys(), reasons
+    assert len({reason for reason, state in reasons if not state}) >= 4, reasons
+    world.sql("SELECT * FROM pg_stat_activity; CHECKPOINT")
+    world.stop_queue()
+    world.restart_server()
+
+    left = [world.server / "data", world.folder]
+    keys = re.search(r'= "([A-Za-z0-9+/=]{40,})"', world.keys)[1]
+    assert scan(left, [ip_mark.encode(), device_mark.encode()]) == []
+    assert scan(left, [keys.rstrip("=").encode(), base64.b64decode(keys)[:12].hex().encode()]) == []
+    log = (world.server / "data/log").read_text(errors="replace")
+    for state in REFUSING:
+        assert f" {state}: " in log or f"{state}:" in log, f"{state} is in the server's log, without what it is about"
+    assert scan(left, [b"u4242"]), "what is not masked is there to be found"
+
+
+def test_what_is_not_masked_and_refused_is_in_the_server_s_log_unless_it_is_told_to_be_terse(world):
+    """Values of columns without a mask are the table's business; but a refused row's are nowhere else."""
+    refusing_table(world)
+    mark = f"Plain{secrets.token_hex(4)}"
+    server_log = world.server / "data/log"
+
+    def refuse(n):
+        one = world.folder.parent / "one.ndjson"
+        body = {"user_id": f"{mark}u{n}", "app_version": "13.0.0", "device_type": "d", "locale": "RU", "ip": "1", "device_id": "2"}
+        one.write_text(json.dumps(body) + "\n")
+        world.ok("send", one, "--create")
+        world.ok("drain")
+        return f"{mark}u{n}" in server_log.read_text(errors="replace")
+
+    assert refuse(1), "DETAIL quotes the row: the server's default"
+    world.admin_sql(f"ALTER ROLE {os.environ['PGUSER']} SET log_error_verbosity = terse")
+    assert not refuse(2), "docs/privacy.md: what the administrator sets"
+    assert world.count("sluice.quarantine") == 2
