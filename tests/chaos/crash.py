@@ -47,8 +47,10 @@ CYCLES = {
     "paused before commit": (0.4, "before_commit", "pause"),
 }
 VISIBILITY_S = 5
-SETTINGS = {"SLUICE_BATCH_ROWS": "40", "SLUICE_BATCH_AGE": "10ms", "SLUICE_WAIT": "1s", "PGSSLMODE": "disable", "SLUICE_ADMIN": "off",
+SETTINGS = {"SLUICE_BATCH_AGE": "10ms", "SLUICE_WAIT": "1s", "PGSSLMODE": "disable", "SLUICE_ADMIN": "off",
             "SLUICE_LOG_LEVEL": "warning"}
+# One of each, anew for each process.
+CHOICES = {"SLUICE_BATCH_ROWS": ["10", "40", "10000"], "SLUICE_THREADS": ["1", "2"], "SLUICE_LOADERS": ["1", "2", "4"]}
 AIM_MAX_S = 1.0
 
 
@@ -127,6 +129,7 @@ class Crash:
     def _start(self, i):
         gate = self._gates[i]
         env = self._world.environment(PGHOST=gate.host, PGPORT=str(gate.port), **SETTINGS)
+        env |= {name: self._choose.choice(values) for name, values in CHOICES.items()}
         with open(self._world.folder / f"sluice-{i}.log", "ab") as log:
             self._processes[i] = self._world.start("run", env=env, stdout=log, stderr=log)
 
