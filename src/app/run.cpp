@@ -22,6 +22,8 @@
 #include "app/progress.hpp"
 #include "app/task_protection.hpp"
 #include "app/watch.hpp"
+#include "core/backoff.hpp"
+#include "core/verdict.hpp"
 #include "observe/emf.hpp"
 #include "observe/process.hpp"
 #include "pg/catalogue.hpp"
@@ -64,6 +66,7 @@ class service {
 
  private:
   awaitable<result<>> prepare();
+  awaitable<result<>> look_at_all();
   result<> make_workers();
   result<> make_lane(worker& w);
   awaitable<void> control();
@@ -95,8 +98,20 @@ class service {
   bool stopped_by_signal_ = false;
 };
 
-// Everything that can be wrong with settings, keys, queue and table shows here, before a message is touched.
+// One lost answer is no reason to refuse; a peer that stays away is.
 awaitable<result<>> service::prepare() {
+  backoff wait({.tries_max = 3}, std::random_device()());
+  for (;;) {
+    auto looked = co_await look_at_all();
+    const bool again = !looked && may_pass(classify(looked.error()));
+    const auto delay = again ? wait.next(clock::now()) : std::nullopt;
+    if (!delay) co_return looked;
+    co_await changed_.wait(*delay);
+  }
+}
+
+// Everything that can be wrong with settings, keys, queue and table shows here, before a message is touched.
+awaitable<result<>> service::look_at_all() {
   auto keys = load_keys(config_);
   if (!keys) co_return keys.error();
   keys_ = *std::move(keys);

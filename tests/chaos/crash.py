@@ -31,7 +31,7 @@ from world import new_world, wait_for  # noqa: E402
 FAULTS = {
     "duplicate_rate": 0.05, "lost_delete_rate": 0.02, "stale_handle_rate": 0.01, "failed_entry_rate": 0.01,
     "cut_rate": 0.005, "cut_after_bytes": 500, "error_rate": 0.005,
-    "operations": ["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"],
+    "operations": ["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "GetQueueUrl", "GetQueueAttributes"],
 }
 # What is done, how often, where, and by which method of Crash: at a point of a transaction (see Aim), or at a random moment.
 CYCLES = {
@@ -208,9 +208,9 @@ def run(world, cluster, cycles, seed):
     world.restart_queue("--no-auth", "--seed", str(seed % 2**32), "--queue", f"{QUEUE},VisibilityTimeout={VISIBILITY_S}")
     world.ok("init-db")
     refuse_some(world)
-    world.set_faults(**FAULTS, seed=seed % 2**32)
     started = time.monotonic()
     with Crash(world, cluster, seed) as crash:
+        world.set_faults(**FAULTS, seed=seed % 2**32)
         for n in range(cycles):
             crash.cycle()
             if (n + 1) % 100 == 0:

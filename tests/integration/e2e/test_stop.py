@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+import urllib.parse
 
 import pytest
 
@@ -70,6 +71,30 @@ def test_a_signal_while_it_starts_ends_it_with_0(world):
         out, err = starting.communicate(timeout=3)
     assert starting.returncode == 0, err
     assert world.stats()["queues"]["login-queue"]["visible"] == 100
+
+
+@pytest.mark.parametrize("peer", ["queue", "database"])
+def test_a_lost_answer_while_it_starts_is_asked_for_again(world, peer):
+    world.ok("init-db")
+    world.ok("send", SAMPLES, "--create")
+    env = world.environment()
+    queue = urllib.parse.urlsplit(world.endpoint)
+    upstream = (queue.hostname, queue.port) if peer == "queue" else (env["PGHOST"], int(env["PGPORT"]))
+    lost = threading.Event()
+
+    def once(link, from_server, data):
+        if not from_server or lost.is_set():
+            return data
+        lost.set()
+        return None
+
+    with Gate(upstream, once) as gate:
+        changes = {"AWS_ENDPOINT_URL_SQS": f"http://{gate.host}:{gate.port}"}
+        if peer == "database":
+            changes = {"PGHOST": gate.host, "PGPORT": str(gate.port)}
+        world.ok("drain", env=env | changes)
+    assert lost.is_set()
+    assert world.count("user_logins") == 99
 
 
 def test_no_delete_is_sent_before_its_commit_is_confirmed(world):
