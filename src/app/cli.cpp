@@ -45,6 +45,8 @@ struct command_line {
   std::map<std::string, std::string, std::less<>> flags;
   bool print_config = false;
   bool print_sql = false;
+  std::string sample;
+  std::string infer;
   send_options send;
   mask_options mask;
   unmask_options unmask;
@@ -127,6 +129,7 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
   CLI::App* look =
       add(app, todo, line, "check", "verify settings, credentials, queue, table, columns and keys",
           [&line](const config& c) {
+            if (!line.sample.empty()) return check_samples(c, line.sample);
             if (!line.print_config) return check(c);
             fmt::print("{}", print_config(c));
             return static_cast<int>(exit_code::done);
@@ -134,15 +137,25 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
   add_load(*look, line);
   look->add_flag("--print-config", line.print_config,
                  "show each setting and where it came from; look at nothing");
-  look->footer("Example:\n  sluice check --config login.toml");
+  look->add_option("--sample", line.sample,
+                   "show what would be written of the bodies in FILE, one a line; - is standard input")
+      ->type_name("FILE");
+  look->footer("Example:\n  sluice check --config login.toml\n  sluice check --sample events.ndjson");
 
-  CLI::App* init = add(app, todo, line, "init-db",
-                       "create the table, the ledger and the quarantine where they are missing",
-                       [&line](const config& c) { return init_db(c, line.print_sql); });
+  CLI::App* init =
+      add(app, todo, line, "init-db",
+          "create the table, the ledger and the quarantine where they are missing", [&line](const config& c) {
+            return line.infer.empty() ? init_db(c, line.print_sql) : infer_plan(line.infer);
+          });
   add_config(*init, line);
   add_database(*init, line);
   init->add_flag("--print", line.print_sql, "print the SQL, and run nothing");
-  init->footer("Example:\n  sluice init-db --print | less");
+  init->add_option(
+          "--infer", line.infer,
+          "print a plan for the sample bodies in FILE, one a line, and its table; - is standard input")
+      ->type_name("FILE");
+  init->footer(
+      "Example:\n  sluice init-db --print | less\n  sluice init-db --infer events.ndjson > events.toml");
 
   CLI::App* put = add(app, todo, line, "send", "send messages from a file to the queue",
                       [&line](const config& c) { return send(c, line.send); });

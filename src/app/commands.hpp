@@ -13,8 +13,13 @@ namespace sluice::app {
 int run(const config& c, bool until_empty);
 
 int check(const config& c);
+/// `check --sample`: what the plan makes of the bodies in a file, one a line, as a table. Touches neither
+/// queue nor database.
+int check_samples(const config& c, const std::string& file);
 
 int init_db(const config& c, bool print_only);
+/// `init-db --infer`: prints a plan for the bodies in a file, one a line, and the table that it needs.
+int infer_plan(const std::string& file);
 
 struct send_options {
   std::string file;         ///< one message a line; "-" is standard input

@@ -166,7 +166,7 @@ void check_own(const row& r, std::string_view user, std::vector<failure>& proble
 
 }  // namespace
 
-std::string init_sql(const record::plan& p) {
+std::string table_sql(const record::plan& p) {
   std::string sql;
   if (!p.schema.empty()) sql += fmt::format("CREATE SCHEMA IF NOT EXISTS {};\n", quote_identifier(p.schema));
   std::string columns;
@@ -174,7 +174,11 @@ std::string init_sql(const record::plan& p) {
     columns += fmt::format("{}\n  {} {}", columns.empty() ? "" : ",", quote_identifier(c.name), c.sql_type());
   }
   sql += fmt::format("CREATE TABLE IF NOT EXISTS {} ({}\n);\n", target_name(p), columns);
-  sql += R"(CREATE SCHEMA IF NOT EXISTS sluice;
+  return sql;
+}
+
+std::string init_sql(const record::plan& p) {
+  return table_sql(p) + R"(CREATE SCHEMA IF NOT EXISTS sluice;
 CREATE TABLE IF NOT EXISTS sluice.ledger (
   sent_ms bigint NOT NULL,
   message_id uuid NOT NULL,
@@ -194,7 +198,6 @@ CREATE TABLE IF NOT EXISTS sluice.quarantine (
   PRIMARY KEY (sent_ms, message_id)
 );
 )";
-  return sql;
 }
 
 awaitable<result<std::vector<failure>>> check_schema(connection& c, const record::plan& p) {

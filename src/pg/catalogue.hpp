@@ -9,6 +9,8 @@
 
 namespace sluice::pg {
 
+/// The SQL that creates the target, and its schema, if they do not exist.
+std::string table_sql(const record::plan& p);
 /// The SQL that creates what is missing: the target (IF NOT EXISTS), schema `sluice`, ledger, quarantine.
 /// Safe to run again.
 std::string init_sql(const record::plan& p);

@@ -114,12 +114,6 @@ result<> read_pointer(const toml_section& in, std::string_view pointer, column& 
   return {};
 }
 
-std::string escaped(std::string_view name) {
-  std::string pointer = "/";
-  for (const char ch : name) pointer += ch == '~' ? "~0" : ch == '/' ? "~1" : std::string(1, ch);
-  return pointer;
-}
-
 result<> read_attribute(const toml_section& in, const plan& p, std::string_view name, column& c) {
   if (!name.starts_with('/') || name.size() == 1) {
     return in.wrong("from", "@attribute wants a name, such as @attribute/tenant");
@@ -132,7 +126,7 @@ result<> read_attribute(const toml_section& in, const plan& p, std::string_view 
   c.from = name;
   if (p.form == body_form::sns) {  // SNS puts the publisher's attributes into the notification
     c.where = source::envelope;
-    c.from = "/MessageAttributes" + escaped(name) + "/Value";
+    c.from = "/MessageAttributes" + escape_pointer(name) + "/Value";
   }
   return {};
 }
@@ -269,7 +263,7 @@ result<> read_source(const toml_section& in, const plan& p, column& c) {
   if (from->starts_with('@')) return read_special(in, p, from->substr(1), c);
   // A bare name is a field of the row, whatever its characters.
   const bool is_name = !from->empty() && !from->starts_with('/');
-  return read_pointer(in, is_name ? escaped(*from) : *from, c);
+  return read_pointer(in, is_name ? escape_pointer(*from) : *from, c);
 }
 
 result<> read_presence(const toml_section& in, const plan&, column& c) {

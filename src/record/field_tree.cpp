@@ -41,6 +41,12 @@ std::optional<std::vector<std::string>> split_pointer(std::string_view pointer) 
   return names;
 }
 
+std::string escape_pointer(std::string_view name) {
+  std::string pointer = "/";
+  for (const char c : name) pointer += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+  return pointer;
+}
+
 field_tree::node_index field_tree::add(const std::vector<std::string>& names) {
   node_index at = 0;
   for (const std::string& name : names) {

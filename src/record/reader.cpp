@@ -4,14 +4,12 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <limits>
-#include <new>
-#include <optional>
 #include <vector>
 
 #include "copy/row_writer.hpp"
 #include "record/cell.hpp"
 #include "record/field_tree.hpp"
+#include "record/json_parser.hpp"
 #include "record/raw_json.hpp"
 #include "record/reasons.hpp"
 
@@ -22,38 +20,8 @@ using simdjson::dom::element;
 
 static_assert(reader::depth_max == simdjson::DEFAULT_MAX_DEPTH);
 
-/// RFC 8259, section 8.1: not allowed. Some versions of simdjson skip it, others refuse it.
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-
 outcome refused(reason why, std::string_view column = {}) {
   return {.what = outcome::kind::refused, .rows = 0, .why = {.reason = why, .column = std::string(column)}};
-}
-
-/// Reads texts, each until the next.
-class json_parser {
- public:
-  /// `text` is padded, as for reader::read.
-  reason parse(std::string_view text, element& document);
-
- private:
-  simdjson::dom::parser parser_;
-  std::string tamed_;
-};
-
-reason json_parser::parse(std::string_view text, element& document) {
-  if (text.starts_with(byte_order_mark)) return reasons::not_json;
-  auto error = parser_.parse(text.data(), text.size(), false).get(document);
-  if (error == simdjson::SUCCESS) return reasons::none;
-  if (error != simdjson::DEPTH_ERROR && error != simdjson::MEMALLOC && tame_numbers(text, tamed_)) {
-    tamed_.append(simdjson::SIMDJSON_PADDING, ' ');
-    error = parser_.parse(tamed_.data(), text.size(), false).get(document);
-    if (error == simdjson::SUCCESS) return reasons::none;
-  }
-  switch (error) {
-    case simdjson::DEPTH_ERROR: return reasons::too_deep;
-    case simdjson::MEMALLOC: throw std::bad_alloc();
-    default: return reasons::not_json;
-  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <optional>
 
 #include "core/encoding.hpp"
@@ -99,7 +100,9 @@ std::optional<clock_time> take_time(cursor& in) noexcept {
     if (digits.empty() || digits.size() > 9) return std::nullopt;
     std::int64_t ns = 0;
     for (std::size_t i = 0; i < 9; ++i) ns = ns * 10 + (i < digits.size() ? digits[i] - '0' : 0);
-    time.fraction = microseconds((ns + 500) / 1'000);
+    // PostgreSQL's own way (ParseFractionalSecond): the double nearest to the text, then the nearest
+    // microsecond.
+    time.fraction = microseconds(std::llrint(static_cast<double>(ns) / 1e9 * 1e6));
   }
   return time;
 }

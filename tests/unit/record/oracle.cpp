@@ -148,7 +148,7 @@ std::int64_t timestamp_us(const column& c, std::string text) {
   std::int64_t us = day_seconds(m[1], m[2], m[3]) * std::int64_t{1'000'000};
   if (h > 23 || min > 59 || s > 60) throw refusal{"out_of_range"};
   us += (h * 3'600 + min * 60 + s) * std::int64_t{1'000'000};
-  if (m[8].matched) us += (std::stoll((m[8].str() + "000000000").substr(0, 9)) + 500) / 1'000;
+  if (m[8].matched) us += std::llrint(std::stod("0." + m[8].str()) * 1e6);
   if (m[10].matched) {
     const int offset_h = std::stoi(m[11]);
     const int offset_min = m[13].matched ? std::stoi(m[13]) : 0;

@@ -1,0 +1,43 @@
+#include "record/personal.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace sluice::record {
+namespace {
+
+/// Words in lower case with blanks around each: "clientIp", "client_ip" and "CLIENT-IP" are " client ip ".
+std::string words_of(std::string_view name) {
+  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  const auto is_lower = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  std::string words = " ";
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
+    const bool begins = is_upper(c) && i > 0 && is_lower(name[i - 1]);
+    const bool is_word = is_upper(c) || is_lower(c);
+    if ((begins || !is_word) && !words.ends_with(' ')) words += ' ';
+    if (is_word) words += is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return words + " ";
+}
+
+constexpr std::array<std::string_view, 45> personal_words{
+    " ip ",          " ipv4 ",     " ipv6 ",       " email ",     " e mail ",    " mail ",     " phone ",
+    " mobile ",      " msisdn ",   " device id ",  " deviceid ",  " imei ",      " idfa ",     " gaid ",
+    " mac ",         " ssn ",      " passport ",   " licence ",   " license ",   " tax id ",   " birthday ",
+    " birth ",       " dob ",      " first name ", " last name ", " full name ", " surname ",  " given name ",
+    " family name ", " username ", " user name ",  " address ",   " street ",    " postcode ", " zip ",
+    " lat ",         " latitude ", " lon ",        " lng ",       " longitude ", " iban ",     " card ",
+    " password ",    " token ",    " gender "};
+
+}  // namespace
+
+bool looks_personal(std::string_view field) {
+  const std::string words = words_of(field);
+  return words == " name " || std::ranges::any_of(personal_words, [&](std::string_view word) {
+           return words.find(word) != words.npos;
+         });
+}
+
+}  // namespace sluice::record

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string_view>
+
+namespace sluice::record {
+
+/// Whether a field of this name often holds what tells one person or device from others: an address, a name,
+/// a number of an account. By name only, so it is a reason to look, and no proof: "ip", "clientIp",
+/// "first_name", "DeviceID".
+bool looks_personal(std::string_view field);
+
+}  // namespace sluice::record

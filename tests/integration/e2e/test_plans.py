@@ -1,0 +1,71 @@
+"""A plan that is proposed from samples, and what `check --sample` shows of it."""
+
+import json
+
+from world import SAMPLES
+
+PERSON = {"email": "Some.Body@Example.com", "clientIp": "198.51.100.7"}
+EVENTS = [
+    {"id": 1, "at": "2026-01-02T03:04:05Z", "price": 1.5, "tags": ["a"], "user": PERSON},
+    {"id": 2, "at": "2026-01-02T03:04:06Z", "price": 2, "tags": [], "user": PERSON},
+]
+
+
+def samples(world, events):
+    file = world.folder / "shop-events.ndjson"
+    file.write_text("".join(json.dumps(e) + "\n" for e in events))
+    return file
+
+
+def test_a_proposed_plan_loads_what_it_was_made_from(world):
+    file = samples(world, EVENTS)
+    plan = world.folder / "plan.toml"
+    plan.write_text(world.ok("init-db", "--infer", file).stdout)
+    world.ok("init-db", "-c", plan)
+    world.ok("send", file, "--create")
+    world.ok("drain", "-c", plan)
+    assert world.sql("SELECT id, at, price, tags FROM shop_events ORDER BY id") == [
+        ["1", "2026-01-02 03:04:05+00", "1.5", "{a}"], ["2", "2026-01-02 03:04:06+00", "2", "{}"],
+    ]
+    [[email, address]] = world.sql("SELECT DISTINCT user_email, user_client_ip FROM shop_events")
+    assert email == world.ok("mask", PERSON["email"], "--domain", "user/email").stdout.strip()
+    assert address == world.ok("mask", PERSON["clientIp"], "--domain", "user/clientIp").stdout.strip()
+
+
+def test_the_proposal_has_the_table_and_says_what_to_look_at(world):
+    done = world.ok("init-db", "--infer", samples(world, [{"phone": 1, "x": [{"y": 1}]}]))
+    assert "# Note: /phone looks personal, and is bigint" in done.stdout
+    assert "# Note: /x goes into one jsonb" in done.stdout
+    assert '# CREATE TABLE IF NOT EXISTS "shop_events" (\n#   "x" jsonb\n# );' in done.stdout
+
+
+def test_a_sample_is_shown_masked_with_what_is_refused_and_touches_nothing(world):
+    """Neither queue nor database is there to be asked."""
+    env = world.environment(AWS_ENDPOINT_URL_SQS="http://127.0.0.1:1", PGHOST="127.0.0.1", PGPORT="1")
+    done = world.ok("check", "--sample", SAMPLES, env=env)
+    lines = done.stdout.splitlines()
+    assert lines[0].split(" | ")[0:2] == ["line", "user_id" + " " * 29]
+    assert "line 13 is refused: missing_field, user_id" in lines
+    assert "100 messages: 99 rows for user_logins, 1 refused" in lines
+    for line in SAMPLES.read_text().splitlines():
+        for field in ("ip", "device_id"):
+            assert json.loads(line).get(field, "nothing") not in done.stdout
+
+
+def test_a_sample_tells_what_looks_personal_and_is_not_masked(world):
+    plan = world.folder / "plan.toml"
+    plan.write_text(
+        "[table]\nname = 't'\n[[column]]\nname = 'id'\ntype = 'integer'\n"
+        "[[column]]\nname = 'contact'\ntype = 'text'\nfrom = '/user/email'\n"
+        "[[column]]\nname = 'rest'\ntype = 'jsonb'\nfrom = '@unknown'\n"
+    )
+    done = world.ok("check", "-c", plan, "--sample", samples(world, EVENTS))
+    assert "note: column contact looks personal by its name, and is not masked" in done.stdout
+    assert "note: column rest holds 'clientIp' in the clear, which looks personal" in done.stdout
+
+
+def test_a_file_that_is_not_there_is_named(world):
+    for arguments in (["check", "--sample"], ["init-db", "--infer"]):
+        done = world.run(*arguments, world.folder / "nothing.ndjson")
+        assert done.returncode == 2
+        assert "nothing.ndjson cannot be read" in done.stderr
