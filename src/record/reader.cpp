@@ -101,6 +101,8 @@ outcome reader::impl::read_list(element record, std::string_view text, copy::are
   for (const element row : list) {
     const std::string_view row_text = wants_text ? walk.next().value : std::string_view();
     outcome read = row.is_object() ? read_row(row, row_text, out) : refused(reasons::not_an_object, rows);
+    // A plan may copy the body into each of its rows.
+    if (out.size() - start > row_bytes_max) read = refused(reasons::too_large);
     if (read.what != outcome::kind::row) {
       out.truncate(start);
       return read;

@@ -91,6 +91,18 @@ TEST_CASE("rows that do not fit are none") {
   }
 }
 
+TEST_CASE("a body that its rows multiply beyond all bounds is refused") {
+  body_reader reader(
+      plan_with("rows = '/list'", "[[column]]\nname = 'all'\ntype = 'jsonb'\nfrom = '@body'\n"), 32U << 20U);
+  const auto body = [](std::size_t rows) {
+    std::string list;
+    for (std::size_t i = 0; i < rows; ++i) list += std::string(i > 0 ? "," : "") + R"({"a":"x"})";
+    return "{\"list\":[" + list + "]}";
+  };
+  CHECK(reader.read(body(1'000)).outcome.rows == 1'000);
+  CHECK(reader.verdict(body(2'000)) == "too_large ");
+}
+
 TEST_CASE("a notification of SNS is opened") {
   body_reader reader(plan_with("envelope = 'sns'", R"(
 [[column]]
