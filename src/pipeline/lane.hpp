@@ -55,6 +55,8 @@ class lane {
  private:
   // poller.cpp
   awaitable<void> poll(std::size_t index);
+  std::size_t receives_max() const noexcept;
+  void note_size(std::span<const sqs::message> reply) noexcept;
   awaitable<void> place(queue& from, std::span<const sqs::message> messages, steady_time asked);
   bool try_place(const sqs::message& m, steady_time asked);
   bool encode(batch& b, const sqs::message& m, const copy::segment::entry& e);
@@ -98,6 +100,7 @@ class lane {
 
   batch_pool pool_;
   poller_target target_;
+  std::size_t reply_bytes_ = 0;  ///< bodies of the largest reply lately
   std::deque<ticket> tickets_;
   std::vector<queue*> receiving_;  ///< connections of pollers, for stop
   std::vector<sink*> loading_;

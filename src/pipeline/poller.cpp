@@ -11,6 +11,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t row_bytes_max = std::size_t{256} << 20;
+constexpr std::size_t reply_bytes_max = std::size_t{8} << 20;  // of the bodies in all replies of a loop
 
 std::int64_t epoch_ms() {
   using namespace std::chrono;
@@ -26,7 +27,7 @@ awaitable<void> lane::poll(std::size_t index) {
   const auto long_poll = options_.until_empty ? std::min(options_.wait, 1s) : options_.wait;
 
   while (!stopping()) {
-    if (index >= target_.get() || impaired_ > 0 || !pool_.has_room()) {
+    if (index >= receives_max() || impaired_ > 0 || !pool_.has_room()) {
       co_await may_poll_.wait(1min);
       continue;
     }
@@ -49,11 +50,23 @@ awaitable<void> lane::poll(std::size_t index) {
       if (options_.until_empty && index == 0) co_await check_empty(*connection);
     } else {
       empty_since_ = {};
+      note_size(*reply);
       counters_.receive_time.add(clock::now() - asked);
       co_await place(*connection, *reply, asked);
     }
   }
   std::erase(receiving_, connection.get());
+}
+
+// What waits in replies has a limit, too, as large bodies are a hundred times what small ones are.
+std::size_t lane::receives_max() const noexcept {
+  return std::clamp<std::size_t>(reply_bytes_max / std::max<std::size_t>(reply_bytes_, 1), 1, target_.get());
+}
+
+void lane::note_size(std::span<const sqs::message> reply) noexcept {
+  std::size_t bytes = 0;
+  for (const sqs::message& m : reply) bytes += m.body.size();
+  reply_bytes_ = std::max(bytes, reply_bytes_ - reply_bytes_ / 16);
 }
 
 // The views in `messages` live until the next call on `from`, which this poller alone uses.

@@ -11,7 +11,7 @@ namespace {
 namespace dom = simdjson::dom;
 
 constexpr std::size_t batch_entries_max = 10;
-constexpr std::size_t parser_kept_bytes_max = 1024 * 1024;  // what a parser needs for more is given back
+constexpr std::size_t parser_kept_bytes_max = 128 * 1024;  // what a parser needs for more is given back
 
 failure bad_answer(std::string what) {
   return {errc::bad_answer, std::move(what), "is it an SQS endpoint?"};

@@ -81,6 +81,18 @@ TEST_CASE("full replies bring more pollers") {
   CHECK(f.queue.most_receives_at_once == f.options.pollers_max);
 }
 
+TEST_CASE("large bodies have few pollers: what waits in replies is bounded in bytes") {
+  lane_fixture f;
+  f.options.pollers_max = 64;
+  f.queue.latency = 20ms;
+  for (int i = 0; i < 640; ++i)
+    f.queue.put(R"({"user_id":"u","more":")" + std::string(200'000, 'x') + R"("})");
+  CHECK(f.run());
+  f.check_rule();
+  CHECK(f.table.rows.size() == 640);
+  CHECK(f.queue.most_receives_at_once == 4);  // of ten bodies of 200 kB each, in 8 MiB
+}
+
 TEST_CASE("a stop in the middle deletes what was committed and loses nothing") {
   lane_fixture f;
   f.options.until_empty = false;
