@@ -113,8 +113,12 @@ awaitable<void> check_database(checklist& list, boost::asio::any_io_executor exe
     co_return;
   }
   for (const failure& f : *problems) list.bad(f);
-  if (problems->empty())
+  if (!problems->empty()) co_return;
+  if (auto plan = co_await plan_load(connection, c); !plan) {
+    list.bad(plan.error());
+  } else {
     list.good(fmt::format("table {} fits the plan; ledger and quarantine are there", c.plan.table));
+  }
 }
 
 awaitable<result<int>> look(boost::asio::any_io_executor executor, const config& c) {

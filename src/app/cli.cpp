@@ -30,6 +30,7 @@ Examples:
   sluice send events.ndjson --create    put messages into the queue
   sluice drain                          load what the queue holds, then end
   sluice run                            load until SIGTERM
+  sluice quarantine list                what was set aside, and why; then show, replay or drop it
   sluice unmask TOKEN --reason WHY      open what a masked column holds; it is written down
 
 Settings come from flags, the environment (AWS_*, PG*, SLUICE_*) and a pipeline file (--config), in that order.
@@ -51,6 +52,7 @@ struct command_line {
   mask_options mask;
   unmask_options unmask;
   rekey_options rekey;
+  quarantine_options quarantine;
   std::string key_id = "k1";
 };
 
@@ -115,6 +117,57 @@ CLI::App* add(CLI::App& to, std::function<int()>& todo, command_line& line, cons
   return sub;
 }
 
+void add_filter(CLI::App& to, command_line& line) {
+  quarantine_options& o = line.quarantine;
+  add_config(to, line);
+  add_database(to, line);
+  to.add_option("ids", o.filter.ids, "only these messages")->type_name("MESSAGE_ID");
+  to.add_option("--code", o.filter.reason, "only those with this reason code, such as missing_field")
+      ->type_name("CODE");
+  to.add_option("--since", o.filter.since,
+                "only those set aside at this time or later, such as 2026-11-24T11:00Z")
+      ->type_name("TIME");
+  to.add_option("--until", o.filter.until, "only those set aside before this time")->type_name("TIME");
+}
+
+void add_quarantine(CLI::App& app, command_line& line, std::function<int()>& todo) {
+  quarantine_options& o = line.quarantine;
+  CLI::App* all =
+      app.add_subcommand("quarantine", "look at messages that were set aside; replay or drop them");
+  all->require_subcommand(1);
+  all->footer("Example:\n  sluice quarantine list --code missing_field");
+
+  CLI::App* list = add(*all, todo, line, "list", "what was set aside, and why; no message is opened",
+                       [&o](const config& c) { return list_quarantine(c, o); });
+  add_filter(*list, line);
+  list->add_option("--limit", o.count_max, "at most so many, the oldest first")->capture_default_str();
+  list->add_flag("--json", o.json, "an object on each line");
+  list->footer("Example:\n  sluice quarantine list --since 2026-11-24 --json");
+
+  CLI::App* show = add(*all, todo, line, "show", "open the bodies; an audit line is written before",
+                       [&o](const config& c) { return show_quarantine(c, o); });
+  add_filter(*show, line);
+  show->add_option("--limit", o.count_max, "at most so many, the oldest first")->capture_default_str();
+  show->add_option("--reason", o.reason, "what you need it for: it is written to the audit log")
+      ->required()
+      ->type_name("WHY");
+  show->footer("Example:\n  sluice quarantine show 2f5d1c3e-... --reason 'ticket 42'");
+
+  CLI::App* again =
+      add(*all, todo, line, "replay", "load them by the plan as it is now; what still fails stays",
+          [&o](const config& c) { return replay_quarantine(c, o); });
+  add_filter(*again, line);
+  add_setting(*again, line, "--mode", "load.mode");
+  again->footer("Example:\n  sluice quarantine replay --config login.toml --code too_long");
+
+  CLI::App* drop = add(*all, todo, line, "drop", "delete them for ever",
+                       [&o](const config& c) { return drop_quarantine(c, o); });
+  add_filter(*drop, line);
+  drop->add_flag("--all", o.all, "all of them: no filter is meant");
+  drop->add_flag("--yes", o.yes, "do it; without, it says how many it would drop");
+  drop->footer("Example:\n  sluice quarantine drop --code not_json --until 2026-11-01 --yes");
+}
+
 void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo) {
   CLI::App* run_command = add(app, todo, line, "run", "load messages until SIGTERM",
                               [](const config& c) { return run(c, false); });
@@ -165,6 +218,10 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
       ->required()
       ->type_name("FILE");
   put->add_flag("--create", line.send.create, "create the queue if it does not exist");
+  put->add_option("--group", line.send.group, "FIFO: message group of all of them")->capture_default_str();
+  put->add_option("--group-by", line.send.group_by,
+                  "FIFO: the field that is a message's group, such as /user_id")
+      ->type_name("POINTER");
   put->add_option("--count", line.send.count, "send that many, starting over at the end of the file")
       ->type_name("N");
   put->footer("Example:\n  sluice send tests/data/login-events/login-events.ndjson --queue logins --create");
@@ -208,6 +265,15 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
   renew->add_option("--domain", line.rekey.domain, "its domain, where the plan does not say");
   renew->add_flag("--dry-run", line.rekey.dry_run, "count what would move, and move nothing");
   renew->footer("Example:\n  sluice rekey --table user_logins --column masked_ip");
+
+  add_quarantine(app, line, todo);
+
+  CLI::App* back = add(app, todo, line, "redrive", "move dead letters back to the queue that they came from",
+                       [](const config& c) { return redrive(c); });
+  add_config(*back, line);
+  add_queue(*back, line);
+  back->footer(
+      "Example:\n  sluice redrive --queue logins     from the dead-letter queue of logins, back to logins");
 
   CLI::App* keys = app.add_subcommand("keygen", "print a new key ring, for SLUICE_KEYS");
   keys->add_option("id", line.key_id, "id of its key: 1 to 16 letters, digits, - or _")

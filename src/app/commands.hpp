@@ -4,6 +4,7 @@
 #include <string>
 
 #include "app/config.hpp"
+#include "pg/quarantine.hpp"
 
 namespace sluice::app {
 
@@ -22,9 +23,11 @@ int init_db(const config& c, bool print_only);
 int infer_plan(const std::string& file);
 
 struct send_options {
-  std::string file;         ///< one message a line; "-" is standard input
-  bool create = false;      ///< make the queue if it does not exist
-  std::uint64_t count = 0;  ///< send that many, starting over at the file's end; 0: each line once
+  std::string file;                   ///< one message a line; "-" is standard input
+  bool create = false;                ///< make the queue if it does not exist
+  std::string group = "sluice-send";  ///< of every message, where the queue is FIFO
+  std::string group_by;               ///< or the JSON pointer of the text that is its group
+  std::uint64_t count = 0;            ///< send that many, starting over at the file's end; 0: each line once
 };
 int send(const config& c, const send_options& o);
 
@@ -54,6 +57,22 @@ struct rekey_options {
 /// Moves a column's tokens to the primary key, in batches, until there are no others. Can be stopped at any
 /// time and started again, and runs beside a sluice that writes the table.
 int rekey(const config& c, const rekey_options& o);
+
+struct quarantine_options {
+  pg::quarantine_filter filter;
+  std::size_t count_max = 100;  ///< entries to list or to show
+  bool json = false;            ///< list: an object on each line
+  std::string reason;           ///< show: what it is needed for
+  bool all = false;             ///< drop: no filter is meant
+  bool yes = false;             ///< drop
+};
+int list_quarantine(const config& c, const quarantine_options& o);
+int show_quarantine(const config& c, const quarantine_options& o);
+int replay_quarantine(const config& c, const quarantine_options& o);
+int drop_quarantine(const config& c, const quarantine_options& o);
+
+/// From the dead-letter queue back to where its messages came from.
+int redrive(const config& c);
 
 int keygen(const std::string& id);
 

@@ -132,6 +132,13 @@ class gather {
   std::optional<failure> failed_;
 };
 
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> items;
+  std::istringstream in(list);
+  for (std::string item; std::getline(in, item, ',');) items.push_back(std::move(item));
+  return items;
+}
+
 std::size_t pick(std::uint64_t n) {
   return static_cast<std::size_t>(n);
 }
@@ -163,25 +170,30 @@ result<> fill(config& c) {
   p.age_max = get.duration("load.batch_age", 0ms, 1min);
   p.loaders = pick(get.number("load.loaders", 1, 64));
   p.segments = p.loaders * 3;  // one is copied, one is being deleted, one is filled
-  p.hold_max = get.duration("limits.hold_max", 0s, 12h);
+  p.hold_max = get.duration("limits.hold_max", 0s, 11h);
   p.stop_max = get.duration("limits.drain_max", 1s, 1h);
   p.queue_away_max = get.duration("limits.queue_away_max", 1s, 24h);
   c.threads = static_cast<unsigned>(get.number("load.threads", 1, 256));
   c.protect_task = get.choice("limits.protect_task", {"off", "on"}) == 1;
-  c.mode = get.choice("load.mode", {"exactly_once", "at_least_once"}) == 0 ? pg::load_mode::exactly_once
-                                                                           : pg::load_mode::at_least_once;
+  c.mode = static_cast<pg::load_mode>(get.choice("load.mode", {"exactly_once", "at_least_once", "upsert"}));
+  c.bad = static_cast<pg::bad_messages>(get.choice("load.bad_messages", {"quarantine", "dlq", "leave"}));
+  c.plan.business_key = split(c.values.text("load.key"));
+  p.leave_bad = c.bad == pg::bad_messages::leave;
   if (const std::string admin = c.values.text("admin.listen"); admin != "off") {
     auto at = observe::parse_listen_address(admin);
     if (!at) return std::move(at.error()).in(c.values.find("admin.listen")->source);
     c.admin = *at;
   }
-  std::istringstream hosts(c.values.text("admin.hosts"));
-  for (std::string host; std::getline(hosts, host, ',');) c.admin_hosts.push_back(host);
+  c.admin_hosts = split(c.values.text("admin.hosts"));
   const auto format = get.choice("log.format", {"auto", "text", "json"});
   const bool text = format == 1 || (format == 0 && isatty(STDERR_FILENO) != 0);
   c.log_format = text ? observe::log_format::text : observe::log_format::json;
   c.log_level = static_cast<observe::level>(get.choice("log.level", {"debug", "info", "warning", "error"}));
   if (get.failed()) return *get.failed();
+  if (c.mode == pg::load_mode::at_least_once && !c.plan.business_key.empty()) {
+    return failure{errc::bad_configuration, "load.key is for the ledger, and at_least_once has none",
+                   "take load.mode = exactly_once, or leave load.key out"};
+  }
   if (p.pollers_min > p.pollers_max) {
     return failure{errc::bad_configuration, "queue.pollers_min is more than queue.pollers_max",
                    "lower one or raise the other"};

@@ -33,6 +33,7 @@ struct config {
   pg::connect_options database;
   bool rds_iam = false;  ///< `database` makes a token for each connection
   pg::load_mode mode = pg::load_mode::exactly_once;
+  pg::bad_messages bad = pg::bad_messages::quarantine;
   pipeline::options pipeline;
   unsigned threads = 1;
   bool protect_task = false;

@@ -13,6 +13,8 @@
 #include "aws/endpoints.hpp"
 #include "aws/provider.hpp"
 #include "aws/settings.hpp"
+#include "pg/catalogue.hpp"
+#include "sqs/redrive.hpp"
 
 namespace sluice::app {
 
@@ -66,6 +68,29 @@ boost::asio::awaitable<result<queue_info>> find_queue(sqs::client& client, const
         "raise the queue's VisibilityTimeout to 30 s, or set SLUICE_VISIBILITY=30s"};
   }
   co_return info;
+}
+
+boost::asio::awaitable<result<std::string>> find_dead_letter_queue(sqs::client& client,
+                                                                   const queue_info& queue) {
+  const auto policy = sqs::read_redrive_policy(queue.attributes);
+  if (!policy) {
+    co_return failure{errc::bad_configuration, fmt::format("queue {} has no dead-letter queue", queue.url),
+                      "set a RedrivePolicy on it, or load.bad_messages = quarantine"};
+  }
+  auto url = co_await client.queue_url(policy->target_name());
+  if (!url) co_return std::move(url.error()).in("look for the dead-letter queue");
+  co_return *std::move(url);
+}
+
+boost::asio::awaitable<result<pg::load_plan>> plan_load(pg::connection& database, const config& c) {
+  auto problems = co_await pg::check_schema(database, c.plan);
+  if (!problems) co_return problems.error();
+  if (!problems->empty()) co_return problems->front();
+  auto target = co_await pg::read_target(database, c.plan);
+  if (!target) co_return target.error();
+  auto made = pg::load_plan::make(c.plan, c.mode, c.bad);
+  if (auto fits = made.fit(c.plan, c.mode, *target); !fits) co_return fits.error();
+  co_return made;
 }
 
 int run_to_end(const std::function<boost::asio::awaitable<result<int>>(boost::asio::any_io_executor)>& task) {

@@ -36,6 +36,13 @@ struct queue_info {
 /// right.
 boost::asio::awaitable<result<queue_info>> find_queue(sqs::client& client, const config& c);
 
+/// The URL of the queue's dead-letter queue. `bad_configuration` when it has none.
+boost::asio::awaitable<result<std::string>> find_dead_letter_queue(sqs::client& client,
+                                                                   const queue_info& queue);
+
+/// How rows get into the table as it is, by the plan and the mode; fails with the first thing to mend.
+boost::asio::awaitable<result<pg::load_plan>> plan_load(pg::connection& database, const config& c);
+
 /// Runs one coroutine on a loop of its own, to its end. Prints its failure ("sluice: ...") and gives its exit
 /// code.
 int run_to_end(const std::function<boost::asio::awaitable<result<int>>(boost::asio::any_io_executor)>& task);

@@ -67,6 +67,8 @@ class service {
  private:
   awaitable<result<>> prepare();
   awaitable<result<>> look_at_all();
+  awaitable<result<>> prepare_bad_messages(sqs::client& client);
+  bool is_fifo() const { return queue_.url.ends_with(".fifo"); }
   result<> make_workers();
   result<> make_lane(worker& w);
   awaitable<void> control();
@@ -93,6 +95,7 @@ class service {
   std::shared_ptr<const mask::key_ring> keys_;
   pg::load_plan load_plan_;
   queue_info queue_;
+  std::string dead_letter_url_;
   std::vector<std::unique_ptr<worker>> workers_;
   std::size_t alive_ = 0;
   bool stopped_by_signal_ = false;
@@ -116,7 +119,6 @@ awaitable<result<>> service::look_at_all() {
   if (!keys) co_return keys.error();
   keys_ = *std::move(keys);
   if (auto reader = record::reader::make(config_.plan, keys_); !reader) co_return reader.error();
-  load_plan_ = pg::load_plan::make(config_.plan, config_.mode);
 
   auto session = make_session(config_, loop_.get_executor());
   if (!session) co_return session.error();
@@ -124,16 +126,32 @@ awaitable<result<>> service::look_at_all() {
   auto found = co_await find_queue(client, config_);
   if (!found) co_return found.error();
   queue_ = *std::move(found);
+  if (auto fits = co_await prepare_bad_messages(client); !fits) co_return fits.error();
 
   pg::connection database(loop_.get_executor(), config_.database);
   if (auto connected = co_await database.connect(); !connected) co_return connected.error();
-  auto problems = co_await pg::check_schema(database, config_.plan);
-  if (!problems) co_return problems.error();
-  if (!problems->empty()) co_return problems->front();
+  auto plan = co_await plan_load(database, config_);
+  if (!plan) co_return plan.error();
+  load_plan_ = *std::move(plan);
   if (auto kept = co_await pg::maintain_ledger(database, partition_days_ahead, ledger_retention_days);
       !kept) {
     co_return kept.error();
   }
+  co_return result<>();
+}
+
+// Without a dead-letter queue a message that is left would come for ever; and left in a FIFO queue, it holds
+// up its group until SQS moves it, while those behind it count their receives too.
+awaitable<result<>> service::prepare_bad_messages(sqs::client& client) {
+  if (config_.bad == pg::bad_messages::quarantine) co_return result<>();
+  if (config_.bad == pg::bad_messages::leave && is_fifo()) {
+    co_return failure{errc::bad_configuration,
+                      fmt::format("bad messages cannot be left in {}: the queue is FIFO", queue_.url),
+                      "set load.bad_messages to quarantine or dlq"};
+  }
+  auto letters = co_await find_dead_letter_queue(client, queue_);
+  if (!letters) co_return letters.error();
+  dead_letter_url_ = *std::move(letters);
   co_return result<>();
 }
 
@@ -154,12 +172,18 @@ result<> service::make_lane(worker& w) {
   ports.open_queue = [this, executor, shared = *session, settings]() -> std::unique_ptr<pipeline::queue> {
     return std::make_unique<pipeline::sqs_queue>(executor, shared, settings, counters_);
   };
-  ports.open_sink = [this, executor, &w]() -> std::unique_ptr<pipeline::sink> {
-    return std::make_unique<pipeline::pg_sink>(executor, config_.database, load_plan_, w.seal, counters_);
+  ports.open_sink = [this, executor, shared = *session, &w]() -> std::unique_ptr<pipeline::sink> {
+    std::unique_ptr<pipeline::dead_letters> letters;
+    if (config_.bad == pg::bad_messages::dlq)
+      letters = std::make_unique<pipeline::dead_letters>(executor, shared, dead_letter_url_, counters_);
+    return std::make_unique<pipeline::pg_sink>(executor, config_.database, load_plan_, w.seal,
+                                               std::move(letters), counters_);
   };
   pipeline::options options = config_.pipeline;
   options.visibility = queue_.visibility;
   options.until_empty = until_empty_;
+  options.in_order = is_fifo();
+  if (options.in_order) options.loaders = 1;
   options.seed = std::random_device()();
   w.lane = std::make_unique<pipeline::lane>(executor, options, std::move(ports), *std::move(reader),
                                             counters_, log_);

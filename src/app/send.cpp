@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <simdjson.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,6 +39,8 @@ struct outbox {
   std::uint64_t next = 0;
   std::uint64_t sent = 0;
   bool fifo = false;
+  std::string group;         ///< FIFO: of every message
+  std::string group_by;      ///< FIFO: JSON pointer of the field that is a message's group, instead
   std::uint64_t run_id = 0;  ///< FIFO: makes deduplication ids differ between runs
   std::size_t alive = 0;
   std::optional<failure> failed;
@@ -68,6 +71,14 @@ result<std::vector<std::string>> read_lines(const std::string& path) {
   return lines;
 }
 
+/// The text at a JSON pointer; empty if there is none, which SQS refuses.
+std::string group_of(const std::string& line, const std::string& pointer) {
+  simdjson::dom::parser parser;
+  std::string_view group;
+  if (parser.parse(line).at_pointer(pointer).get(group) != simdjson::SUCCESS) return {};
+  return std::string(group);
+}
+
 awaitable<void> send_some(outbox& box, std::shared_ptr<sqs::session> session, const std::string& url) {
   sqs::client client(co_await boost::asio::this_coro::executor, std::move(session));
   backoff wait({.tries_max = 8}, box.next);
@@ -75,7 +86,7 @@ awaitable<void> send_some(outbox& box, std::shared_ptr<sqs::session> session, co
   std::vector<std::string> ids;
   while (!box.failed) {
     ids.clear();
-    ids.reserve(batch_messages);
+    ids.reserve(2 * batch_messages);
     std::size_t bytes = 0;
     while (batch.size() < batch_messages && box.next < box.total) {
       const std::string& line = box.line(box.next);
@@ -83,7 +94,7 @@ awaitable<void> send_some(outbox& box, std::shared_ptr<sqs::session> session, co
       sqs::outgoing message{};
       message.body = line;
       if (box.fifo) {
-        message.group_id = "sluice-send";
+        message.group_id = box.group_by.empty() ? box.group : ids.emplace_back(group_of(line, box.group_by));
         message.deduplication_id = ids.emplace_back(fmt::format("{:x}-{}", box.run_id, box.next));
       }
       batch.push_back(std::move(message));
@@ -144,6 +155,8 @@ awaitable<result<int>> send_all(boost::asio::any_io_executor executor, const con
   box.lines = *std::move(lines);
   box.total = o.count == 0 ? box.lines.size() : o.count;
   box.run_id = std::random_device()();
+  box.group = o.group;
+  box.group_by = o.group_by;
 
   auto session = make_session(c, executor);
   if (!session) co_return session.error();

@@ -36,7 +36,15 @@ constexpr setting table[] = {
      "longest wait for an answer of PostgreSQL"},
     {"keys.ring", "SLUICE_KEYS", "", "", "the key ring itself, as `sluice keygen` prints it", true},
     {"keys.file", "SLUICE_KEYS_FILE", "", "", "file with the key ring"},
-    {"load.mode", "SLUICE_MODE", "", "exactly_once", "exactly_once or at_least_once"},
+    {"load.mode", "SLUICE_MODE", "", "exactly_once",
+     "exactly_once, at_least_once, or upsert: of the messages with one key of the table the newest is the "
+     "row"},
+    {"load.bad_messages", "SLUICE_BAD_MESSAGES", "", "quarantine",
+     "where messages go that cannot become rows: quarantine, dlq (sent there with the reason) or leave"},
+    {"load.key", "SLUICE_LOAD_KEY", "", "",
+     "JSON pointers, with commas between, of the fields that say which event it is: the ledger knows a "
+     "message by "
+     "them, not by its message id"},
     {"load.batch_rows", "SLUICE_BATCH_ROWS", "", "10000", "most messages in one transaction"},
     {"load.batch_age", "SLUICE_BATCH_AGE", "", "50ms", "longest that a message waits for its batch to fill"},
     {"load.loaders", "SLUICE_LOADERS", "", "2", "database connections of each loop"},

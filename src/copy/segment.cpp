@@ -28,13 +28,16 @@ segment::segment(segment_options o)
 }
 
 bool segment::add(const entry& e, std::size_t row_offset, std::uint32_t row_count) {
-  const std::size_t body_offset = bodies_.size();
-  if (full() || !append(bodies_, e.body) || !append(handles_, e.receipt_handle)) {
+  const std::size_t body_offset = bodies_.size(), handle_offset = handles_.size();
+  if (full() || !append(bodies_, e.body) || !append(handles_, e.receipt_handle) ||
+      !append(handles_, e.group_id)) {
     bodies_.truncate(body_offset);
+    handles_.truncate(handle_offset);
     rows_.truncate(row_offset);
     return false;
   }
   slots_.push_back({.message_id = e.message_id,
+                    .ledger_id = e.business_key.value_or(e.message_id),
                     .sent_ms = e.sent_ms,
                     .hidden_until = e.hidden_until,
                     .row_offset = narrow(row_offset),
@@ -42,8 +45,9 @@ bool segment::add(const entry& e, std::size_t row_offset, std::uint32_t row_coun
                     .row_count = row_count,
                     .body_offset = narrow(body_offset),
                     .body_bytes = narrow(e.body.size()),
-                    .handle_offset = narrow(handles_.size() - e.receipt_handle.size()),
+                    .handle_offset = narrow(handle_offset),
                     .handle_bytes = narrow(e.receipt_handle.size()),
+                    .group_bytes = narrow(e.group_id.size()),
                     .receive_count = e.receive_count});
   return true;
 }

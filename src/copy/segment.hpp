@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ struct refusal {
 /// One message of a segment.
 struct slot {
   uuid message_id{};
+  uuid ledger_id{};  ///< by which the ledger knows it: its message id, or made from a business key
   std::int64_t sent_ms = 0;
   std::chrono::steady_clock::time_point hidden_until{};  ///< when SQS will show it again
   std::uint32_t row_offset = 0;  ///< its COPY tuples in `rows`; several if one message makes several rows
@@ -33,6 +35,7 @@ struct slot {
   std::uint32_t body_bytes = 0;
   std::uint32_t handle_offset = 0;  ///< its receipt handle in `handles`
   std::uint32_t handle_bytes = 0;
+  std::uint32_t group_bytes = 0;  ///< its group id, behind the handle
   std::uint32_t receive_count = 0;
   std::int32_t refusal_index = -1;  ///< in `refusals`, or -1 for a good message
 };
@@ -59,11 +62,13 @@ class segment {
 
   struct entry {
     uuid message_id{};
+    std::optional<uuid> business_key{};  ///< by which the ledger is to know it, instead of the message id
     std::int64_t sent_ms = 0;
     std::chrono::steady_clock::time_point hidden_until{};
     std::uint32_t receive_count = 0;
     std::string_view body{};
     std::string_view receipt_handle{};
+    std::string_view group_id{};  ///< MessageGroupId; empty if it has none
   };
   /// Adds a message whose tuples are the bytes of `rows` from `row_offset` on (`row_count` of them). False
   /// when body or handle do not fit, or rows_max is reached: then nothing has changed, `rows` is cut back to
@@ -88,6 +93,9 @@ class segment {
   std::string_view body(const slot& s) const noexcept { return bodies_.text(s.body_offset, s.body_bytes); }
   std::string_view receipt_handle(const slot& s) const noexcept {
     return handles_.text(s.handle_offset, s.handle_bytes);
+  }
+  std::string_view group_id(const slot& s) const noexcept {
+    return handles_.text(s.handle_offset + s.handle_bytes, s.group_bytes);
   }
   std::chrono::steady_clock::time_point hidden_until() const noexcept;  ///< the earliest of its messages
   void clear() noexcept;

@@ -1,9 +1,10 @@
 #include "pg/catalogue.hpp"
 
+#include "pg/upkeep.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <map>
 
@@ -45,6 +46,15 @@ WITH RECURSIVE c AS (
 SELECT attname, format_type(typid, typmod), typname, typtype = 'e',
        CASE WHEN typname IN ('varchar', 'bpchar', '_varchar') AND typmod > 4 THEN typmod - 4 ELSE 0 END, must, generated
 FROM c JOIN pg_type t ON t.oid = typid WHERE typtype <> 'd')";
+
+/// ON CONFLICT finds a row by a unique index on plain columns that is checked at once.
+constexpr std::string_view keys_sql = R"(
+SELECT i.indexrelid, i.indisprimary, a.attname
+FROM pg_index i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
+  AND i.indexprs IS NULL AND k.n <= i.indnkeyatts
+ORDER BY NOT i.indisprimary, i.indexrelid, k.n)";
 
 real_column read_column(const row& r) {
   real_column c{.type = r.at(1).value(), .type_name = r.at(2).value(), .is_enum = yes(r, 3)};
@@ -128,40 +138,48 @@ void compare(const record::plan& p, const std::map<std::string, real_column>& ta
   }
 }
 
-struct own_table {
-  std::string_view name;
-  std::string_view privileges;
-};
-/// With ON CONFLICT and RETURNING the ledger is read too.
-constexpr std::array own_tables{own_table{"sluice.ledger", "INSERT, SELECT"},
-                                own_table{"sluice.quarantine", "INSERT"}};
-
-awaitable<query_result> look_up_own(connection& c) {
-  // Asked of pg_class by name: to_regclass fails where the schema may not be used.
-  return c.query(R"(
-SELECT to_regnamespace('sluice') IS NOT NULL, has_schema_privilege(to_regnamespace('sluice'), 'USAGE'),
-       max(oid) FILTER (WHERE relname = 'ledger') IS NOT NULL,
-       bool_and(has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'SELECT')) FILTER (WHERE relname = 'ledger'),
-       max(oid) FILTER (WHERE relname = 'quarantine') IS NOT NULL,
-       bool_and(has_table_privilege(oid, 'INSERT')) FILTER (WHERE relname = 'quarantine')
-FROM pg_class WHERE relnamespace = to_regnamespace('sluice') AND relname IN ('ledger', 'quarantine'))");
+std::string ledger_name(const record::plan& p) {
+  return p.business_key.empty() ? "ledger" : "business_ledger";
 }
 
-void check_own(const row& r, std::string_view user, std::vector<failure>& problems) {
+awaitable<query_result> look_up_own(connection& c, const record::plan& p) {
+  // Asked of pg_class by name: to_regclass fails where the schema may not be used.
+  const std::vector<std::optional<std::string>> parameters{ledger_name(p)};
+  co_return co_await c.execute(R"(
+SELECT to_regnamespace('sluice') IS NOT NULL, has_schema_privilege(to_regnamespace('sluice'), 'USAGE'),
+       max(oid) FILTER (WHERE relname = $1) IS NOT NULL,
+       bool_and(has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'SELECT')) FILTER (WHERE relname = $1),
+       max(oid) FILTER (WHERE relname = 'quarantine') IS NOT NULL,
+       bool_and(has_table_privilege(oid, 'INSERT')) FILTER (WHERE relname = 'quarantine'),
+       (SELECT count(*) = 2 FROM pg_proc WHERE pronamespace = to_regnamespace('sluice')
+         AND proname IN ('make_partitions', 'drop_partitions')),
+       (SELECT bool_and(has_function_privilege(oid, 'EXECUTE')) FROM pg_proc
+         WHERE pronamespace = to_regnamespace('sluice') AND proname IN ('make_partitions', 'drop_partitions'))
+FROM pg_class WHERE relnamespace = to_regnamespace('sluice') AND relname IN ($1, 'quarantine'))",
+                               parameters);
+}
+
+void check_own(const row& r, const record::plan& p, std::string_view user, std::vector<failure>& problems) {
   const std::string role = quote_identifier(user);
   if (yes(r, 0) && !yes(r, 1)) {
     problems.push_back(
         mismatch("schema sluice may not be used", fmt::format("GRANT USAGE ON SCHEMA sluice TO {}", role)));
   }
-  for (std::size_t i = 0; i < own_tables.size(); ++i) {
-    const auto& [name, privileges] = own_tables[i];
-    if (!yes(r, 2 + 2 * i)) {
-      problems.push_back(mismatch(fmt::format("table {} does not exist", name), "run sluice init-db"));
-    } else if (!yes(r, 3 + 2 * i)) {
-      problems.push_back(mismatch(fmt::format("table {} may not be written", name),
-                                  fmt::format("GRANT {} ON {} TO {}", privileges, name, role)));
+  const auto want = [&](std::size_t column, const std::string& what, std::string_view used,
+                        std::string_view right) {
+    if (!yes(r, column)) {
+      problems.push_back(mismatch(what + " does not exist", "run sluice init-db"));
+    } else if (!yes(r, column + 1)) {
+      problems.push_back(
+          mismatch(fmt::format("{} may not be {}", what, used), fmt::format("GRANT {} TO {}", right, role)));
     }
-  }
+  };
+  const std::string ledger = "sluice." + ledger_name(p);
+  // With ON CONFLICT and RETURNING the ledger is read too.
+  want(2, "table " + ledger, "written", "INSERT, SELECT ON " + ledger);
+  want(4, "table sluice.quarantine", "written", "INSERT ON sluice.quarantine");
+  want(6, "the upkeep of the ledger", "called",
+       "EXECUTE ON FUNCTION sluice.make_partitions, sluice.drop_partitions");
 }
 
 }  // namespace
@@ -173,41 +191,25 @@ std::string table_sql(const record::plan& p) {
   for (const record::column& c : p.columns) {
     columns += fmt::format("{}\n  {} {}", columns.empty() ? "" : ",", quote_identifier(c.name), c.sql_type());
   }
+  std::string key;
+  for (const std::string& name : p.key) key += (key.empty() ? "" : ", ") + quote_identifier(name);
+  if (!key.empty()) columns += fmt::format(",\n  PRIMARY KEY ({})", key);
   sql += fmt::format("CREATE TABLE IF NOT EXISTS {} ({}\n);\n", target_name(p), columns);
   return sql;
 }
 
 std::string init_sql(const record::plan& p) {
-  return table_sql(p) + R"(CREATE SCHEMA IF NOT EXISTS sluice;
-CREATE TABLE IF NOT EXISTS sluice.ledger (
-  sent_ms bigint NOT NULL,
-  message_id uuid NOT NULL,
-  PRIMARY KEY (sent_ms, message_id)
-) PARTITION BY RANGE (sent_ms);
-CREATE TABLE IF NOT EXISTS sluice.ledger_default PARTITION OF sluice.ledger DEFAULT;
-CREATE TABLE IF NOT EXISTS sluice.quarantine (
-  message_id uuid NOT NULL,
-  sent_ms bigint NOT NULL,
-  set_aside_at timestamptz NOT NULL DEFAULT now(),
-  reason text NOT NULL,
-  sqlstate text,
-  column_name text,
-  receive_count integer NOT NULL,
-  target text NOT NULL,
-  body bytea,
-  PRIMARY KEY (sent_ms, message_id)
-);
-)";
+  return table_sql(p) + own_sql();
 }
 
 awaitable<result<std::vector<failure>>> check_schema(connection& c, const record::plan& p) {
   const std::string name = target_name(p);
-  auto own = co_await look_up_own(c);
+  auto own = co_await look_up_own(c, p);
   if (!own) co_return std::move(own.error().why).in("look for sluice's tables");
   const std::vector<std::optional<std::string>> parameters{
       name};  // g++ 12 fails on a list among co_await's temporaries
   auto target = co_await c.execute(
-      "SELECT t IS NOT NULL, has_table_privilege(t, 'INSERT'), row_security_active(t), EXISTS (SELECT FROM "
+      "SELECT t IS NOT NULL, has_table_privilege(t, 'INSERT'), EXISTS (SELECT FROM "
       "pg_class WHERE relpersistence = 'u' AND (oid = t OR oid IN (SELECT relid FROM pg_partition_tree(t)))) "
       "FROM to_regclass($1) AS t",
       parameters);
@@ -230,18 +232,35 @@ awaitable<result<std::vector<failure>>> check_schema(connection& c, const record
                                   fmt::format("GRANT INSERT ON {} TO {}", name, quote_identifier(user))));
     }
     if (yes(found, 2)) {
-      problems.push_back(
-          mismatch(fmt::format("row security is on for {}: COPY cannot write there", name),
-                   fmt::format("ALTER ROLE {} BYPASSRLS, or let it own the table", quote_identifier(user))));
-    }
-    if (yes(found, 3)) {
       problems.push_back(mismatch(
           fmt::format("table {} is unlogged: a crash of PostgreSQL empties it, with the messages gone", name),
           fmt::format("ALTER TABLE {} SET LOGGED", name)));
     }
   }
-  check_own(own->values.at(0), user, problems);
+  check_own(own->values.at(0), p, user, problems);
   co_return problems;
+}
+
+awaitable<result<target_table>> read_target(connection& c, const record::plan& p) {
+  const std::string context = "look at table " + target_name(p);
+  const std::vector<std::optional<std::string>> parameters{target_name(p)};
+  target_table t;
+  auto security = co_await c.execute("SELECT row_security_active(to_regclass($1)::oid)", parameters);
+  if (!security) co_return std::move(security.error().why).in(context);
+  t.row_security = yes(security->values.at(0), 0);
+  auto columns = co_await c.execute(columns_sql, parameters);
+  if (!columns) co_return std::move(columns.error().why).in(context);
+  for (const row& r : columns->values) t.types.emplace(r.at(0).value(), r.at(1).value());
+  auto keys = co_await c.execute(keys_sql, parameters);
+  if (!keys) co_return std::move(keys.error().why).in(context);
+  std::string index;
+  for (const row& r : keys->values) {
+    if (t.keys.empty() && yes(r, 1)) t.first_is_primary = true;
+    if (t.keys.empty() || r.at(0) != index) t.keys.emplace_back();
+    index = r.at(0).value();
+    t.keys.back().push_back(r.at(2).value());
+  }
+  co_return t;
 }
 
 }  // namespace sluice::pg

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,15 @@ boost::asio::awaitable<result<>> init_db(connection& c, const record::plan& p);
 /// column, wrong column type (names both), varchar too short, NOT NULL column that the plan does not write,
 /// missing privilege.
 boost::asio::awaitable<result<std::vector<failure>>> check_schema(connection& c, const record::plan& p);
+
+/// What loads depend on in the target as it is.
+struct target_table {
+  bool row_security = false;                   ///< its policies apply to our role: COPY cannot write there
+  bool first_is_primary = false;               ///< of `keys`
+  std::vector<std::vector<std::string>> keys;  ///< the columns of each unique key that an upsert may use
+  std::map<std::string, std::string> types;    ///< of its columns; of a domain, the type beneath
+};
+boost::asio::awaitable<result<target_table>> read_target(connection& c, const record::plan& p);
 
 /// Ledger upkeep: partitions ahead, partitions past retention dropped. Needs only the owner's role of the
 /// ledger.

@@ -42,7 +42,9 @@ struct server_error {
   failure why{};
   std::string column{};  ///< PG_DIAG_COLUMN_NAME, or from CONTEXT ("column x")
   std::string constraint{};
-  std::string table{};                       ///< the table that refused; of a partitioned one, the partition
+  std::string table{};  ///< the table that refused; of a partitioned one, the partition
+  /// A trigger's RAISE, or a policy of row security: said of the row, whatever the SQLSTATE.
+  bool raised = false;
   std::optional<std::uint64_t> copy_line{};  ///< 1-based tuple number, from CONTEXT "COPY t, line n"
   std::size_t statement = 0;  ///< which statement of the query it was, from 0: as many had succeeded before
 };

@@ -81,6 +81,7 @@ constexpr auto conditions = std::to_array<condition>({
     {"40P01", "deadlock detected", {}},
     {"42501", "insufficient privilege", "run sluice check: it lists the missing grants"},
     {"42703", "undefined column", "run sluice check"},
+    {"42883", "undefined function", "run sluice init-db"},
     {"42P01", "undefined table", "run sluice init-db"},
     {"53100", "disk full", "make room on the database's disk"},
     {"55P03", "lock not available", {}},
@@ -184,6 +185,10 @@ server_error read_error(const PGresult* result, const connect_options& o) {
   e.constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
   e.table = field(result, PG_DIAG_TABLE_NAME);
   e.copy_line = place.line;
+  // The C function that raised it: of the server's fields the only one that tells a RAISE (pl_exec.c) or a
+  // policy (execMain.c) from a missing privilege or table with the same SQLSTATE.
+  const std::string function = field(result, PG_DIAG_SOURCE_FUNCTION);
+  e.raised = function == "exec_stmt_raise" || function == "ExecWithCheckOptions";
   return e;
 }
 

@@ -1,11 +1,10 @@
 #include "pg/keys.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <iterator>
-#include <numeric>
-#include <tuple>
 
 #include "copy/row_writer.hpp"
 #include "core/encoding.hpp"
@@ -17,20 +16,32 @@ void write(copy::arena& to, std::span<const std::byte> bytes) {
   std::memcpy(to.claim(bytes.size()), bytes.data(), bytes.size());
 }
 
-auto key_of(const copy::slot& s) noexcept {
-  return std::tie(s.sent_ms, s.message_id);
+std::string_view table_of(ledger l) noexcept {
+  return l == ledger::business ? "sluice.business_ledger" : "sluice.ledger";
 }
 
 }  // namespace
 
-ledger_keys::ledger_keys(const copy::segment& s) : segment_(&s), messages_(s.size()) {
-  const auto key = [&](std::uint32_t i) { return key_of(s.slots()[i]); };
-  std::iota(messages_.begin(), messages_.end(), 0U);
+ledger_keys::ledger_keys(const copy::segment& s, ledger in, bool refused_too) : segment_(&s), in_(in) {
+  messages_.reserve(s.size());
+  for (std::uint32_t i = 0; i < s.size(); ++i) {
+    if (refused_too || s.slots()[i].refusal_index < 0) messages_.push_back(i);
+  }
   std::ranges::sort(messages_, [&](std::uint32_t a, std::uint32_t b) {
     return std::tuple_cat(key(a), std::tie(a)) < std::tuple_cat(key(b), std::tie(b));
   });
-  const auto same = std::ranges::unique(messages_, {}, key);
+  const auto same = std::ranges::unique(messages_, {}, [&](std::uint32_t i) { return key(i); });
   messages_.erase(same.begin(), same.end());
+}
+
+/// Of a business key the time is no part: a producer that sends twice does it at two times.
+std::tuple<std::int64_t, uuid> ledger_keys::key(std::uint32_t message) const noexcept {
+  const copy::slot& s = segment_->slots()[message];
+  return {in_ == ledger::business ? 0 : s.sent_ms, s.ledger_id};
+}
+
+std::string ledger_keys::copy_sql() const {
+  return fmt::format("COPY {} (sent_ms, message_id) FROM STDIN (FORMAT binary)", table_of(in_));
 }
 
 copy::arena ledger_keys::stream() const {
@@ -43,7 +54,7 @@ copy::arena ledger_keys::stream() const {
     const copy::slot& s = segment_->slots()[i];
     row.begin_row(2);
     row.int8(s.sent_ms);
-    row.uuid(s.message_id);
+    row.uuid(s.ledger_id);
     row.end_row();
   }
   write(out, trailer);
@@ -61,21 +72,28 @@ std::string ledger_keys::claim_sql() const {
       ids += ',';
     }
     times += std::to_string(s.sent_ms);
-    ids += to_string(s.message_id);
+    ids += to_string(s.ledger_id);
   }
-  return "INSERT INTO sluice.ledger (sent_ms, message_id) SELECT * FROM unnest('{" + times +
-         "}'::bigint[], '{" + ids + "}'::uuid[]) ON CONFLICT DO NOTHING RETURNING sent_ms, message_id";
+  const std::string keys = fmt::format("unnest('{{{}}}'::bigint[], '{{{}}}'::uuid[])", times, ids);
+  if (in_ == ledger::quarantine) {
+    return "DELETE FROM sluice.quarantine q USING " + keys +
+           " AS k(sent_ms, message_id) WHERE (q.sent_ms, q.message_id) = (k.sent_ms, k.message_id) "
+           "RETURNING q.sent_ms, q.message_id";
+  }
+  return fmt::format(
+      "INSERT INTO {} (sent_ms, message_id) SELECT * FROM {} ON CONFLICT DO NOTHING RETURNING sent_ms, "
+      "message_id",
+      table_of(in_), keys);
 }
 
 std::int64_t ledger_keys::find(std::string_view sent_ms, std::string_view message_id) const {
-  copy::slot wanted;
+  std::int64_t time = 0;
   const auto id = parse_uuid(message_id);
-  const auto [end, e] = std::from_chars(sent_ms.data(), sent_ms.data() + sent_ms.size(), wanted.sent_ms);
+  const auto [end, e] = std::from_chars(sent_ms.data(), sent_ms.data() + sent_ms.size(), time);
   if (!id || e != std::errc{} || end != sent_ms.data() + sent_ms.size()) return -1;
-  wanted.message_id = *id;
-  const auto key = [&](std::uint32_t i) { return key_of(segment_->slots()[i]); };
-  const auto at = std::ranges::lower_bound(messages_, key_of(wanted), {}, key);
-  return at != messages_.end() && key(*at) == key_of(wanted) ? static_cast<std::int64_t>(*at) : -1;
+  const std::tuple wanted(in_ == ledger::business ? 0 : time, *id);
+  const auto at = std::ranges::lower_bound(messages_, wanted, {}, [&](std::uint32_t i) { return key(i); });
+  return at != messages_.end() && key(*at) == wanted ? static_cast<std::int64_t>(*at) : -1;
 }
 
 }  // namespace sluice::pg

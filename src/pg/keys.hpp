@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "copy/arena.hpp"
@@ -10,24 +11,37 @@
 
 namespace sluice::pg {
 
-/// The keys of a segment's messages as the ledger has them, each once, in the ledger's order. The order keeps
+/// What says which messages are still to be loaded.
+enum class ledger {
+  none,
+  messages,    ///< sluice.ledger: those whose time and id are not there yet
+  business,    ///< sluice.business_ledger: those whose business key is not there yet, whatever their time
+  quarantine,  ///< sluice.quarantine: those that are there, to be taken out (replay)
+};
+
+/// The keys of a segment's messages as a ledger has them, each once, in the ledger's order. The order keeps
 /// two transactions that claim the same keys from waiting for each other, and puts new keys side by side in
 /// the index.
 class ledger_keys {
  public:
-  explicit ledger_keys(const copy::segment& s);
+  /// `refused_too`: also of messages that are set aside.
+  explicit ledger_keys(const copy::segment& s, ledger in = ledger::messages, bool refused_too = true);
 
   /// The first message of each key, by its place in the segment.
   const std::vector<std::uint32_t>& messages() const noexcept { return messages_; }
-  /// For COPY sluice.ledger(sent_ms, message_id) FROM STDIN (FORMAT binary).
+  /// COPY ... FROM STDIN of `stream`: takes all keys, or fails with 23505.
+  std::string copy_sql() const;
   copy::arena stream() const;
-  /// INSERT ... ON CONFLICT DO NOTHING RETURNING sent_ms, message_id: gives the keys that were not there.
+  /// Takes the keys that are still to be taken, and gives them: sent_ms, message_id.
   std::string claim_sql() const;
   /// The message with this key, as text from the server; -1 if there is none.
   std::int64_t find(std::string_view sent_ms, std::string_view message_id) const;
 
  private:
+  std::tuple<std::int64_t, uuid> key(std::uint32_t message) const noexcept;
+
   const copy::segment* segment_;
+  ledger in_;
   std::vector<std::uint32_t> messages_;
 };
 

@@ -16,40 +16,47 @@ namespace {
 
 using boost::asio::awaitable;
 
-constexpr std::string_view begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
-constexpr std::string_view copy_ledger =
-    "COPY sluice.ledger (sent_ms, message_id) FROM STDIN (FORMAT binary)";
-
 /// How a transaction ended.
 enum class ending {
   committed,
   conflict,     ///< the ledger has one of the keys
-  row_refused,  ///< by the table; the culprit, if it was named, is marked
+  row_refused,  ///< by the table; who was found is marked
   row_refused_at_commit,
 };
 
 /// One call of `load`: what it has found out, and what is true of each message.
 class loading {
  public:
-  loading(connection& c, const load_plan& plan, copy::segment& s, mask::sealer* sealer)
-      : c_(c), plan_(plan), segment_(s), sealer_(sealer), keys_(s), taken_(s.size(), !with_ledger()) {
-    if (with_ledger()) take_all_keys();
+  loading(connection& c, const load_plan& plan, copy::segment& s, mask::sealer* sealer,
+          const dead_letter_box* box)
+      : c_(c), plan_(plan), segment_(s), sealer_(sealer), box_(box), keys_(choose_keys()) {
+    take_all();
   }
 
   awaitable<result<load_report>> run(bool outcome_unknown);
 
  private:
-  bool with_ledger() const noexcept { return plan_.mode == load_mode::exactly_once; }
-  bool is_row(std::size_t i) const { return taken_[i] && segment_.slots()[i].refusal_index < 0; }
-  bool is_set_aside(std::size_t i) const { return taken_[i] && segment_.slots()[i].refusal_index >= 0; }
-  void take_all_keys() {
-    for (const std::uint32_t i : keys_.messages()) taken_[i] = true;
+  bool with_ledger() const noexcept { return plan_.claims_in != ledger::none; }
+  bool is_refused(std::size_t i) const { return segment_.slots()[i].refusal_index >= 0; }
+  bool is_left(std::size_t i) const { return plan_.bad == bad_messages::leave && is_refused(i); }
+  bool is_row(std::size_t i) const { return taken_[i] && !is_refused(i); }
+  bool is_set_aside(std::size_t i) const { return taken_[i] && is_refused(i); }
+  ledger_keys choose_keys() const {
+    return ledger_keys(segment_, plan_.claims_in, plan_.bad != bad_messages::leave);
   }
+  /// Whether it is enough to copy everything and see: nothing to be taken out, or to be sent, before.
+  bool may_be_fast() const {
+    const bool sends = plan_.bad == bad_messages::dlq && segment_.refused() > 0;
+    return plan_.claims_in != ledger::quarantine && !sends;
+  }
+  void take_all();
 
   awaitable<result<ending>> fast();
   awaitable<result<ending>> careful(bool constraints_now);
   awaitable<result<>> begin_claiming(bool constraints_now);
   awaitable<result<ending>> copy_in_runs(bool& in_savepoint);
+  awaitable<result<ending>> copy_these(std::vector<std::size_t> messages, bool& in_savepoint);
+  awaitable<result<ending>> send_set_aside(bool& in_savepoint);
 
   std::vector<std::size_t> rows() const;
   copy_source source(std::span<const std::size_t> messages) const;
@@ -63,11 +70,23 @@ class loading {
   const load_plan& plan_;
   copy::segment& segment_;
   mask::sealer* sealer_;
+  const dead_letter_box* box_;
   ledger_keys keys_;
   std::vector<bool> taken_;  ///< this call's to commit; the others are known already
+  std::vector<bool> sent_;   ///< to the dead-letter queue
+  std::vector<std::pair<std::size_t, server_error>> found_;  ///< messages that the table refused, and why
   bool claimed_ = false;
   int tries_ = 0;
 };
+
+void loading::take_all() {
+  taken_.assign(segment_.size(), !with_ledger());
+  sent_.assign(segment_.size(), false);
+  for (const std::uint32_t i : keys_.messages()) taken_[i] = true;
+  for (std::size_t i = 0; i < segment_.size(); ++i) {
+    if (is_left(i)) taken_[i] = false;
+  }
+}
 
 std::vector<std::size_t> loading::rows() const {
   std::vector<std::size_t> messages;
@@ -124,7 +143,7 @@ void loading::refuse(std::size_t message, const server_error& e) {
 std::string loading::quarantine_sql() const {
   std::string sql;
   for (std::size_t i = 0; i < segment_.size(); ++i) {
-    if (!is_set_aside(i)) continue;
+    if (!is_set_aside(i) || sent_[i]) continue;
     const copy::slot& s = segment_.slots()[i];
     const copy::refusal& why = segment_.refusal_of(s);
     const std::string id = to_string(s.message_id);
@@ -158,7 +177,7 @@ failure loading::not_loaded(server_error e, std::string_view where) const {
   }
   if (from_server && state == "0A000") {
     return failure(e.why.code, std::move(e.why.what),
-                   "COPY cannot write there: row security may be on for this role")
+                   "COPY cannot write there: if row security was switched on, start sluice again")
         .in(context);
   }
   return std::move(e.why).in(context);
@@ -166,7 +185,9 @@ failure loading::not_loaded(server_error e, std::string_view where) const {
 
 /// Whether one row's data is to blame, and not the table's shape.
 bool is_bad_row(const server_error& e, const load_plan& plan) {
-  if (classify(e.why) != verdict::bad_row) return false;
+  const verdict v = classify(e.why);
+  if (e.raised && !may_pass(v)) return true;
+  if (v != verdict::bad_row) return false;
   const std::string state = to_string(sqlstate_text(e.why.code));
   if (state == "22P03" || state == "22P04") return false;
   const bool written = e.column.empty() || std::ranges::find(plan.columns, e.column) != plan.columns.end();
@@ -180,22 +201,27 @@ result<ending> committed(const rows& answer) {
 
 awaitable<result<ending>> loading::fast() {
   const std::vector<std::size_t> messages = rows();
-  std::string sql(begin);
+  std::string sql = plan_.begin;
   std::vector<copy_source> sources;
   copy::arena ledger(0);
-  std::size_t ledger_at = 0, target_at = 0, statements = 1;
+  std::size_t ledger_at = 0, rows_at = 0, statements = plan_.begin_statements;
   if (with_ledger()) {
     ledger = keys_.stream();
-    sql.append("; ").append(copy_ledger);
+    sql.append("; ").append(keys_.copy_sql());
     sources.push_back({ledger.bytes()});
     ledger_at = statements++;
   }
   if (!messages.empty()) {
-    sql.append("; ").append(plan_.copy_target);
+    sql.append("; ").append(plan_.copy_rows);
     sources.push_back(source(messages));
-    target_at = statements++;
+    rows_at = statements++;
     ++tries_;
+    if (!plan_.insert_rows.empty()) {
+      sql.append("; ").append(plan_.insert_rows);
+      ++statements;
+    }
   }
+  const std::size_t rows_end = statements;
   sql.append("; ");
   const std::string quarantine = quarantine_sql();
   if (!quarantine.empty()) ++statements;
@@ -205,20 +231,23 @@ awaitable<result<ending>> loading::fast() {
   if (done) co_return committed(*done);
   const server_error& e = done.error();
   co_await c_.rollback();
-  if (e.statement == ledger_at && with_ledger() && e.why.code == sqlstate("23505"))
+  if (with_ledger() && e.statement == ledger_at && e.why.code == sqlstate("23505"))
     co_return ending::conflict;
+  const bool in_rows = rows_at > 0 && e.statement >= rows_at && e.statement < rows_end;
   if (is_bad_row(e, plan_)) {
-    if (target_at > 0 && e.statement == target_at) {
+    if (in_rows) {
       if (const auto at = culprit(messages, e)) refuse(messages[*at], e);
       co_return ending::row_refused;
     }
     if (e.statement == statements) co_return ending::row_refused_at_commit;
   }
-  co_return not_loaded(e, e.statement == target_at ? "rows" : "ledger, quarantine or commit");
+  co_return not_loaded(e, in_rows ? "rows" : "ledger, quarantine or commit");
 }
 
 awaitable<result<>> loading::begin_claiming(bool constraints_now) {
-  std::string sql(begin);
+  keys_ = choose_keys();
+  take_all();
+  std::string sql = plan_.begin;
   if (constraints_now) sql += "; SET CONSTRAINTS ALL IMMEDIATE";
   if (with_ledger()) sql.append("; ").append(keys_.claim_sql());
   auto claimed = co_await c_.query(sql);
@@ -235,15 +264,18 @@ awaitable<result<>> loading::begin_claiming(bool constraints_now) {
   co_return result<>{};
 }
 
-/// `in_savepoint` tells what is left of the last try: a savepoint to roll back to.
-awaitable<result<ending>> loading::copy_in_runs(bool& in_savepoint) {
-  const std::vector<std::size_t> messages = rows();
+/// Those that the table refuses are in `found_` then. `in_savepoint` tells what is left of the last try: a
+/// savepoint to roll back to.
+awaitable<result<ending>> loading::copy_these(std::vector<std::size_t> messages, bool& in_savepoint) {
+  const bool inserts = !plan_.insert_rows.empty();
   isolation parts(messages.size());
   while (!parts.done()) {
     const isolation::run next = parts.next();
     const auto run = std::span(messages).subspan(next.first, next.size());
-    const std::string sql = fmt::format("{} SAVEPOINT part; {}; RELEASE SAVEPOINT part",
-                                        in_savepoint ? "ROLLBACK TO" : "", plan_.copy_target);
+    std::string sql =
+        fmt::format("{} SAVEPOINT part; {}; ", in_savepoint ? "ROLLBACK TO" : "", plan_.copy_rows);
+    if (inserts) sql += fmt::format("{}; {}; ", plan_.insert_rows, plan_.clear_rows);
+    sql += "RELEASE SAVEPOINT part";
     const std::vector<copy_source> sources{source(run)};
     ++tries_;
     auto done = co_await c_.query(sql, sources);
@@ -253,18 +285,70 @@ awaitable<result<ending>> loading::copy_in_runs(bool& in_savepoint) {
       continue;
     }
     const server_error& e = done.error();
-    if (!is_bad_row(e, plan_) || e.statement != 1) co_return not_loaded(e, "rows");
+    const bool in_rows = e.statement == 1 || (inserts && e.statement == 2);
+    if (!in_rows || !is_bad_row(e, plan_)) co_return not_loaded(e, "rows");
     auto at = culprit(run, e);
     if (at) *at += next.first;
-    if (const auto found = parts.refused(at)) refuse(messages[*found], e);
+    if (const auto found = parts.refused(at)) found_.emplace_back(messages[*found], e);
   }
+  co_return ending::committed;
+}
+
+/// A row that refers to another of its segment is refused where that one comes in a later run: who is refused
+/// for a foreign key is tried again, as long as that helps.
+awaitable<result<ending>> loading::copy_in_runs(bool& in_savepoint) {
+  std::vector<std::size_t> messages = rows();
+  for (std::size_t before = 0; messages.size() != before;) {
+    before = messages.size();
+    found_.clear();
+    if (auto copied = co_await copy_these(messages, in_savepoint); !copied) co_return copied;
+    messages.clear();
+    for (const auto& [message, why] : found_) {
+      if (why.why.code == sqlstate("23503")) {
+        messages.push_back(message);
+      } else {
+        refuse(message, why);
+      }
+    }
+    std::ranges::sort(messages);
+  }
+  for (const auto& [message, why] : found_) {
+    if (why.why.code == sqlstate("23503")) refuse(message, why);
+  }
+  co_return ending::committed;
+}
+
+/// Only when nothing but the connection can keep the transaction from its commit: what is sent is sent.
+awaitable<result<ending>> loading::send_set_aside(bool& in_savepoint) {
+  std::vector<std::size_t> messages;
+  for (std::size_t i = 0; i < segment_.size(); ++i) {
+    if (is_set_aside(i)) messages.push_back(i);
+  }
+  if (messages.empty()) co_return ending::committed;
+  const std::string sql =
+      fmt::format("{}SET CONSTRAINTS ALL IMMEDIATE", in_savepoint ? "ROLLBACK TO SAVEPOINT part; " : "");
+  auto checked = co_await c_.query(sql);
+  if (!checked && is_bad_row(checked.error(), plan_)) co_return ending::row_refused_at_commit;
+  if (!checked) co_return not_loaded(checked.error(), "constraints");
+  in_savepoint = false;
+  for (const std::size_t i : messages) sent_[i] = true;
+  auto not_taken = co_await (*box_)(segment_, std::move(messages));
+  if (!not_taken) co_return not_taken.error();
+  for (const std::size_t i : *not_taken) sent_[i] = false;
   co_return ending::committed;
 }
 
 awaitable<result<ending>> loading::careful(bool constraints_now) {
   if (auto begun = co_await begin_claiming(constraints_now); !begun) co_return begun.error();
   bool in_savepoint = false;
+  const std::size_t refused = segment_.refused();
   if (auto copied = co_await copy_in_runs(in_savepoint); !copied) co_return copied.error();
+  // Their keys are claimed, and must not be.
+  if (plan_.bad == bad_messages::leave && segment_.refused() > refused) co_return ending::row_refused;
+  if (plan_.bad == bad_messages::dlq) {
+    auto sent = co_await send_set_aside(in_savepoint);
+    if (!sent || *sent != ending::committed) co_return sent;
+  }
 
   std::string sql = in_savepoint ? "ROLLBACK TO SAVEPOINT part; " : "";
   const std::string quarantine = quarantine_sql();
@@ -281,7 +365,11 @@ awaitable<result<ending>> loading::careful(bool constraints_now) {
 load_report loading::report() const {
   load_report r{.claimed = claimed_, .tries = tries_};
   for (std::size_t i = 0; i < segment_.size(); ++i) {
-    if (!taken_[i]) ++r.duplicates;
+    if (is_left(i)) {
+      ++r.left;
+    } else if (!taken_[i]) {
+      ++r.duplicates;
+    }
     if (is_row(i)) r.rows += segment_.slots()[i].row_count;
     if (is_set_aside(i)) ++r.set_aside;
   }
@@ -290,7 +378,7 @@ load_report loading::report() const {
 
 awaitable<result<load_report>> loading::run(bool outcome_unknown) {
   result<ending> end = ending::conflict;
-  if (!outcome_unknown || !with_ledger()) end = co_await fast();
+  if (may_be_fast() && (!outcome_unknown || !with_ledger())) end = co_await fast();
   while (end && *end != ending::committed) {
     // A constraint deferred to the commit does not say which row: checked at once, it does.
     end = co_await careful(*end == ending::row_refused_at_commit);
@@ -302,25 +390,10 @@ awaitable<result<load_report>> loading::run(bool outcome_unknown) {
 
 }  // namespace
 
-load_plan load_plan::make(const record::plan& p, load_mode mode) {
-  load_plan made;
-  made.mode = mode;
-  made.target = p.schema.empty() ? "" : quote_identifier(p.schema) + ".";
-  made.target += quote_identifier(p.table);
-  std::string list;
-  for (const record::column& c : p.columns) {
-    list.append(list.empty() ? "" : ", ").append(quote_identifier(c.name));
-    made.columns.push_back(c.name);
-  }
-  made.copy_target = fmt::format("COPY {} ({}) FROM STDIN (FORMAT binary)", made.target, list);
-  made.lines_tell = p.table.find(',') == p.table.npos;
-  return made;
-}
-
 awaitable<result<load_report>> load(connection& c, const load_plan& plan, copy::segment& s,
-                                    mask::sealer* sealer, bool outcome_unknown) {
+                                    mask::sealer* sealer, bool outcome_unknown, const dead_letter_box* box) {
   if (s.empty()) co_return load_report{};
-  loading one(c, plan, s, sealer);
+  loading one(c, plan, s, sealer, box);
   co_return co_await one.run(outcome_unknown);
 }
 

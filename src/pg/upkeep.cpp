@@ -1,3 +1,5 @@
+#include "pg/upkeep.hpp"
+
 #include <fmt/format.h>
 
 #include "pg/catalogue.hpp"
@@ -15,16 +17,45 @@ constexpr std::string_view begin =
 constexpr int backlog_days = 14;  ///< a queue keeps a message no longer (SQS, MessageRetentionPeriod)
 constexpr int ahead_days = 3;
 
-/// A partition for each UTC day from `first` to `last`, counted from today. Made apart and attached: that
-/// locks only the default partition, whose rows of that day (from a time when there was no partition) are
-/// moved.
-std::string create_sql(int first, int last) {
-  return fmt::format(R"(DO $$
+constexpr std::string_view tables_sql = R"(CREATE SCHEMA IF NOT EXISTS sluice;
+CREATE TABLE IF NOT EXISTS sluice.ledger (
+  sent_ms bigint NOT NULL,
+  message_id uuid NOT NULL,
+  PRIMARY KEY (sent_ms, message_id)
+) PARTITION BY RANGE (sent_ms);
+CREATE TABLE IF NOT EXISTS sluice.ledger_default PARTITION OF sluice.ledger DEFAULT;
+CREATE TABLE IF NOT EXISTS sluice.business_ledger (
+  sent_ms bigint NOT NULL,
+  message_id uuid PRIMARY KEY
+);
+CREATE INDEX IF NOT EXISTS business_ledger_sent_ms ON sluice.business_ledger USING brin (sent_ms);
+CREATE TABLE IF NOT EXISTS sluice.quarantine (
+  message_id uuid NOT NULL,
+  sent_ms bigint NOT NULL,
+  set_aside_at timestamptz NOT NULL DEFAULT now(),
+  reason text NOT NULL,
+  sqlstate text,
+  column_name text,
+  receive_count integer NOT NULL,
+  target text NOT NULL,
+  body bytea,
+  PRIMARY KEY (sent_ms, message_id)
+);
+)";
+
+/// Functions that run as their owner: whoever loads may call them, and needs no right to make or drop a
+/// table.
+///
+/// A partition for each UTC day, counted from today. It is made apart and attached: that locks only the
+/// default partition, whose rows of that day (from a time when there was no partition) are moved.
+constexpr std::string_view functions_sql = R"(
+CREATE OR REPLACE FUNCTION sluice.make_partitions(first_day int, last_day int) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   today int := floor(extract(epoch FROM now()) / 86400);
   part text;
 BEGIN
-  FOR day IN today + {} .. today + {} LOOP
+  FOR day IN today + first_day .. today + last_day LOOP
     part := 'ledger_' || to_char(to_timestamp(day * 86400.0) AT TIME ZONE 'UTC', 'YYYYMMDD');
     CONTINUE WHEN to_regclass('sluice.' || part) IS NOT NULL;
     LOCK TABLE sluice.ledger_default IN ACCESS EXCLUSIVE MODE;
@@ -35,24 +66,30 @@ BEGIN
     EXECUTE format('ALTER TABLE sluice.ledger ATTACH PARTITION sluice.%I FOR VALUES FROM (%s) TO (%s)', part,
                    day * 86400000::bigint, (day + 1) * 86400000::bigint);
   END LOOP;
-END $$; )",
-                     first, last);
-}
-
-std::string drop_sql(int retention_days) {
-  return fmt::format(R"(DO $$
+END $$;
+CREATE OR REPLACE FUNCTION sluice.drop_partitions(retention_days int) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  oldest int := floor(extract(epoch FROM now()) / 86400) - {};
+  oldest int := floor(extract(epoch FROM now()) / 86400) - retention_days;
   part text;
 BEGIN
   FOR part IN SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid
-              WHERE inhparent = 'sluice.ledger'::regclass AND relname ~ '^ledger_[0-9]{{8}}$'
+              WHERE inhparent = 'sluice.ledger'::regclass AND relname ~ '^ledger_[0-9]{8}$'
                 AND relname < 'ledger_' || to_char(to_timestamp(oldest * 86400.0) AT TIME ZONE 'UTC', 'YYYYMMDD') LOOP
     EXECUTE format('DROP TABLE sluice.%I', part);
   END LOOP;
   DELETE FROM sluice.ledger_default WHERE sent_ms < oldest * 86400000::bigint;
-END $$; )",
-                     retention_days);
+  DELETE FROM sluice.business_ledger WHERE sent_ms < oldest * 86400000::bigint;
+END $$;
+REVOKE ALL ON FUNCTION sluice.make_partitions, sluice.drop_partitions FROM PUBLIC;
+)";
+
+std::string make_sql(int first, int last) {
+  return fmt::format("SELECT sluice.make_partitions({}, {}); ", first, last);
+}
+
+std::string drop_sql(int retention_days) {
+  return fmt::format("SELECT sluice.drop_partitions({}); ", retention_days);
 }
 
 awaitable<result<>> run(connection& c, std::string sql, std::string_view what) {
@@ -65,13 +102,17 @@ awaitable<result<>> run(connection& c, std::string sql, std::string_view what) {
 
 }  // namespace
 
+std::string own_sql() {
+  return fmt::format("{}{}{}\n", tables_sql, functions_sql, make_sql(-backlog_days, ahead_days));
+}
+
 awaitable<result<>> init_db(connection& c, const record::plan& p) {
-  co_return co_await run(c, init_sql(p) + create_sql(-backlog_days, ahead_days), "create what is missing");
+  co_return co_await run(c, init_sql(p), "create what is missing");
 }
 
 awaitable<result<>> maintain_ledger(connection& c, int days_ahead, int retention_days) {
   // Two transactions: dropping locks the whole ledger, so it must not wait for the other.
-  auto made = co_await run(c, create_sql(0, days_ahead), "make ledger partitions");
+  auto made = co_await run(c, make_sql(0, days_ahead), "make ledger partitions");
   if (!made) co_return made.error();
   co_return co_await run(c, drop_sql(retention_days), "drop old ledger partitions");
 }

@@ -59,7 +59,7 @@ class lane {
   void note_size(std::span<const sqs::message> reply) noexcept;
   awaitable<void> place(queue& from, std::span<const sqs::message> messages, steady_time asked);
   bool try_place(const sqs::message& m, steady_time asked);
-  bool encode(batch& b, const sqs::message& m, const copy::segment::entry& e);
+  bool encode(batch& b, const sqs::message& m, copy::segment::entry e);
   awaitable<bool> receive_failed(const failure& f, backoff& wait);
   awaitable<void> check_empty(queue& q);
   // loader.cpp
@@ -67,6 +67,7 @@ class lane {
   awaitable<batch*> next_batch();
   awaitable<result<pg::load_report>> load(sink& to, batch& b);
   awaitable<void> wait_for_sink(sink& to);
+  void give_back_waiting();
   void sink_lost();
   void sink_found();
   void loaded(const batch& b, const pg::load_report& report, clock::duration took);
@@ -81,6 +82,7 @@ class lane {
   awaitable<void> settle();
   awaitable<void> serve(queue& q, const ticket& t);
   void ask(batch& b, call what);  ///< tickets for all its messages
+  std::chrono::seconds extension(const batch& b) const;
   void settled(const ticket& t);
   awaitable<void> keep_hidden();  // the heartbeat
 
@@ -118,6 +120,7 @@ class lane {
   bool sinks_closed_ = false;   ///< at stop, late: load no more, give back
   bool queues_closed_ = false;  ///< at stop, too late: not even that
   std::size_t impaired_ = 0;    ///< loaders whose database does not answer: receive nothing meanwhile
+  std::uint64_t returns_ = 0;   ///< how often a batch went back
   steady_time empty_since_{};
   std::optional<steady_time> stop_at_;  ///< when `stop` was called
   std::optional<failure> failure_;

@@ -23,6 +23,8 @@ awaitable<void> lane::load_batches() {
       continue;
     }
     ask(*b, call::give_back);
+    ++returns_;
+    if (options_.in_order) give_back_waiting();
     const verdict v = classify(report.error());
     if (may_pass(v)) {
       co_await wait_for_sink(*connection);
@@ -81,11 +83,7 @@ awaitable<void> lane::wait_for_sink(sink& to) {
   sink_lost();
   backoff wait({.tries_max = 0}, ++seeds_);
   while (!stopping()) {
-    pool_.seal();
-    while (batch* b = pool_.take(clock::now(), 0ms)) {
-      b->at = batch::stage::settling;
-      ask(*b, call::give_back);
-    }
+    give_back_waiting();
     const auto answer = co_await to.probe();
     if (answer) {
       log_.info("database_back");
@@ -100,6 +98,14 @@ awaitable<void> lane::wait_for_sink(sink& to) {
     co_await pause(delay.value_or(5s));
   }
   sink_found();
+}
+
+void lane::give_back_waiting() {
+  pool_.seal();
+  while (batch* b = pool_.take(clock::now(), 0ms)) {
+    b->at = batch::stage::settling;
+    ask(*b, call::give_back);
+  }
 }
 
 void lane::sink_lost() {
@@ -123,6 +129,7 @@ void lane::loaded(const batch& b, const pg::load_report& report, clock::duration
   for (const copy::slot& s : b.rows.slots()) {
     counters_.send_to_commit.add(now - std::chrono::milliseconds(s.sent_ms));
   }
+  if (report.left > 0) log_.warning("messages_left", {{"messages", report.left}});
   if (report.set_aside > 0) {
     for (const copy::slot& s : b.rows.slots()) {
       if (s.refusal_index < 0) continue;

@@ -23,8 +23,10 @@ struct options {
   std::chrono::milliseconds queue_away_max{300'000};  ///< how long receiving may fail before that is the end
   std::chrono::milliseconds poll_grace{500};  ///< at stop: how long a poll in flight may still bring messages
   std::chrono::milliseconds stop_max{25'000};  ///< at stop: after this, what is not committed is given back
-  bool until_empty = false;                    ///< drain: end when the queue is empty
-  std::uint64_t seed = 0;                      ///< of the jitter in back-offs
+  bool leave_bad = false;    ///< messages that cannot become rows stay in the queue: only rows are deleted
+  bool in_order = false;     ///< FIFO: when a batch goes back, so does all that came after it; one loader
+  bool until_empty = false;  ///< drain: end when the queue is empty
+  std::uint64_t seed = 0;    ///< of the jitter in back-offs
 };
 
 }  // namespace sluice::pipeline

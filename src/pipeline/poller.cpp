@@ -73,7 +73,14 @@ void lane::note_size(std::span<const sqs::message> reply) noexcept {
 awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages, steady_time asked) {
   // Nobody extends what is not in a batch yet: after half of its visibility it goes back.
   const auto give_up = asked + options_.visibility / 2;
+  const auto returns = returns_;
   while (!messages.empty()) {
+    if (options_.in_order && !messages.front().body_digest_ok) {
+      // It stays hidden until its time is over, and so does what comes after it.
+      log_.warning("digest_mismatched", {{"message_id", messages.front().message_id}});
+      co_return;
+    }
+    if (options_.in_order && returns_ != returns) break;  // what came before went back
     if (try_place(messages.front(), asked)) {
       messages = messages.subspan(1);
     } else if (stopping() || clock::now() >= give_up) {
@@ -111,7 +118,8 @@ bool lane::try_place(const sqs::message& m, steady_time asked) {
                                    .hidden_until = asked + options_.visibility,
                                    .receive_count = m.receive_count,
                                    .body = m.body,
-                                   .receipt_handle = m.receipt_handle};
+                                   .receipt_handle = m.receipt_handle,
+                                   .group_id = m.group_id};
   for (;;) {
     batch* b = pool_.open(clock::now());
     if (b == nullptr) return false;
@@ -129,7 +137,8 @@ bool lane::try_place(const sqs::message& m, steady_time asked) {
       return true;
     }
     if (first) {
-      b->rows.make_room(b->rows.rows().capacity() * 2, m.body.size(), m.receipt_handle.size());
+      b->rows.make_room(b->rows.rows().capacity() * 2, m.body.size(),
+                        m.receipt_handle.size() + m.group_id.size());
     } else {
       pool_.seal();
       work_.notify();
@@ -137,7 +146,7 @@ bool lane::try_place(const sqs::message& m, steady_time asked) {
   }
 }
 
-bool lane::encode(batch& b, const sqs::message& m, const copy::segment::entry& e) {
+bool lane::encode(batch& b, const sqs::message& m, copy::segment::entry e) {
   copy::arena& rows = b.rows.rows();
   const std::size_t start = rows.size();
   record::outcome o = reader_.read(m.body,
@@ -147,6 +156,7 @@ bool lane::encode(batch& b, const sqs::message& m, const copy::segment::entry& e
                                     .receive_count = e.receive_count,
                                     .attributes = m.attributes},
                                    rows);
+  e.business_key = o.business_key;
   switch (o.what) {
     case record::outcome::kind::row: return b.rows.add(e, start, o.rows);
     case record::outcome::kind::refused: {

@@ -10,6 +10,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
+// SQS's limit, less than a long poll: the first message may have come that much before its batch was opened.
+constexpr auto hidden_max = 12h - 1min;
 constexpr std::size_t call_size = 10;  // what SQS takes in one batch call
 
 }  // namespace
@@ -43,12 +45,14 @@ awaitable<void> lane::settle() {
 // the message comes again by itself, and the ledger knows it.
 awaitable<void> lane::serve(queue& q, const ticket& t) {
   std::array<std::string_view, call_size> handles{};
-  std::size_t count = t.count;
+  std::size_t count = 0;
   const auto slots = t.of->rows.slots().subspan(t.first, t.count);
-  std::ranges::transform(slots, handles.begin(),
-                         [&](const copy::slot& s) { return t.of->rows.receipt_handle(s); });
+  for (const copy::slot& s : slots) {
+    const bool left = options_.leave_bad && s.refusal_index >= 0 && t.what == call::remove;
+    if (!left) handles[count++] = t.of->rows.receipt_handle(s);
+  }
 
-  const std::chrono::seconds visibility = t.what == call::extend ? options_.visibility : 0s;
+  const std::chrono::seconds visibility = t.what == call::extend ? extension(*t.of) : 0s;
   backoff wait({.tries_max = 5}, ++seeds_);
   while (count > 0) {
     const auto asked = clock::now();
@@ -80,7 +84,7 @@ awaitable<void> lane::serve(queue& q, const ticket& t) {
       if (t.what == call::give_back) counters_.given_back.add(done);
       if (t.what == call::extend) {
         counters_.extended.add(done);
-        for (copy::slot& s : slots) s.hidden_until = asked + options_.visibility;
+        for (copy::slot& s : slots) s.hidden_until = asked + visibility;
       }
       std::ranges::sort(*failed, {}, &sqs::batch_failure::index);
       count = 0;
@@ -107,6 +111,12 @@ void lane::settled(const ticket& t) {
   }
 }
 
+// SQS hides a message for at most twelve hours from when it was received, and refuses to be asked for more.
+std::chrono::seconds lane::extension(const batch& b) const {
+  const auto rest = std::chrono::floor<std::chrono::seconds>(b.opened + hidden_max - clock::now());
+  return std::clamp(rest, 0s, options_.visibility);
+}
+
 // The heartbeat: extends what may outlive half of its visibility, the most urgent first.
 awaitable<void> lane::keep_hidden() {
   while (!loaded_all_ || settlers_alive_ > 0) {
@@ -116,6 +126,7 @@ awaitable<void> lane::keep_hidden() {
       const bool held =
           b.at == batch::stage::filling || b.at == batch::stage::sealed || b.at == batch::stage::loading;
       if (!held || b.calls > 0 || b.rows.empty() || b.rows.hidden_until() > horizon) continue;
+      if (extension(b) == 0s) continue;  // it comes again, and the ledger knows it if we commit it yet
       const auto slots = b.rows.slots();
       for (std::size_t first = 0; first < slots.size(); first += call_size) {
         const auto ten = slots.subspan(first, std::min(call_size, slots.size() - first));

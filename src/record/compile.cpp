@@ -126,12 +126,18 @@ result<column> read_column(const toml::table& table, std::string_view file, cons
 }
 
 result<> read_table(const toml::table& table, std::string_view file, plan& p) {
-  static constexpr std::array<std::string_view, 2> known{"name", "schema"};
+  static constexpr std::array<std::string_view, 3> known{"name", "schema", "key"};
   const toml_section in(table, file, "[table]");
   if (auto only = in.only(known); !only) return only.error();
   auto name = in.identifier("name");
   if (!name) return name.error();
   p.table = *std::move(name);
+  if (const toml::node* key = in.find("key")) {
+    const toml::array* names = key->as_array();
+    if (names == nullptr || names->empty() || !names->is_homogeneous<std::string>())
+      return in.wrong("key", "'key' must be a list of columns", "such as [\"user_id\"]");
+    for (const toml::node& one : *names) p.key.push_back(one.value_or(std::string()));
+  }
   if (in.find("schema") == nullptr) return {};
   auto schema = in.identifier("schema");
   if (!schema) return schema.error();
@@ -206,12 +212,18 @@ result<plan> compile(const toml::table& root, std::string_view source_name) {
   if (table == nullptr) return top.wrong("column", "[[column]] without a [table]", "add [table] with a name");
   if (!table->is_table()) return top.wrong("table", "'table' must be a section: [table]");
   if (auto read = read_table(*table->as_table(), source_name, p); !read) return read.error();
-  if (columns == nullptr) return p;
-  const toml::array* list = columns->as_array();
-  if (list == nullptr || !list->is_homogeneous<toml::table>()) {
-    return top.wrong("column", "each column must be a section: [[column]]");
+  if (columns != nullptr) {
+    const toml::array* list = columns->as_array();
+    if (list == nullptr || !list->is_homogeneous<toml::table>()) {
+      return top.wrong("column", "each column must be a section: [[column]]");
+    }
+    if (auto read = read_columns(*list, source_name, p); !read) return read.error();
   }
-  if (auto read = read_columns(*list, source_name, p); !read) return read.error();
+  const toml_section at(*table->as_table(), source_name, "[table]");
+  for (const std::string& name : p.key) {
+    if (std::ranges::find(p.columns, name, &column::name) == p.columns.end())
+      return at.wrong("key", fmt::format("'{}' in 'key' is no column of the plan", name));
+  }
   return p;
 }
 

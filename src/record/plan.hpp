@@ -116,7 +116,9 @@ struct plan {
   std::string rows;              ///< JSON pointer of the array that has the rows; empty: the body is the row
   bool refuses_unknown = false;  ///< a body with a field that no column reads
   std::vector<column> columns;
-  std::string source_name;  ///< file name, or "built-in login-events plan"
+  std::vector<std::string> key;           ///< columns of the table's key; empty: none is named
+  std::vector<std::string> business_key;  ///< JSON pointers of the fields that say which event it is; or none
+  std::string source_name;                ///< file name, or "built-in login-events plan"
 
   bool needs_key() const;
   /// The message attributes that columns are made from: each once, by name.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "copy/row_writer.hpp"
+#include "record/business_key.hpp"
 #include "record/cell.hpp"
 #include "record/field_tree.hpp"
 #include "record/json_parser.hpp"
@@ -36,6 +37,8 @@ struct reader::impl {
   bool wants_text = false;  ///< whether a column may look at the text of what the parsers found
   std::vector<cell> cells;
   material found;
+  std::optional<business_key> key;
+  std::optional<uuid> event;  ///< of this body
   json_parser parser, inner_parser;
 
   bool has_envelope() const noexcept { return form == body_form::sns || form == body_form::eventbridge; }
@@ -46,6 +49,7 @@ struct reader::impl {
   outcome read_record(element record, std::string_view text, copy::arena& out);
   outcome read_list(element record, std::string_view text, copy::arena& out);
   outcome read_row(element row, std::string_view text, copy::arena& out);
+  outcome identify(const field_tree& record);
   outcome refused_twice(source where, field_tree::node_index field);
 };
 
@@ -55,7 +59,20 @@ outcome reader::impl::read(std::string_view body, const envelope& e, copy::arena
   if (!document.is_object()) return refused(reasons::not_an_object);
   found.message = &e;
   found.row_number = 0;
-  return has_envelope() ? read_enveloped(document, body, out) : read_record(document, body, out);
+  event.reset();
+  outcome read = has_envelope() ? read_enveloped(document, body, out) : read_record(document, body, out);
+  read.business_key = event;
+  return read;
+}
+
+/// A row, if the record says which event it is, or nobody asks.
+outcome reader::impl::identify(const field_tree& record) {
+  if (!key) return {};
+  uuid id{};
+  std::string at;
+  if (const reason why = key->read(record, id, at); why != reasons::none) return refused(why, at);
+  event = id;
+  return {};
 }
 
 outcome reader::impl::read_enveloped(element document, std::string_view text, copy::arena& out) {
@@ -87,6 +104,7 @@ outcome reader::impl::read_list(element record, std::string_view text, copy::are
   field_tree& around = found.body;
   if (const auto twice = around.find(record, text)) return refused_twice(source::body, *twice);
   if (refuses_unknown && around.has_unknown()) return refused(reasons::unknown_field);
+  if (outcome known = identify(around); known.what != outcome::kind::row) return known;
   if (!around.has(rows_field)) {
     // What S3 sends when notifications are switched on.
     const bool is_test = form == body_form::s3 && around.has(event_field) &&
@@ -115,6 +133,9 @@ outcome reader::impl::read_list(element record, std::string_view text, copy::are
 outcome reader::impl::read_row(element object, std::string_view text, copy::arena& out) {
   if (const auto twice = found.row.find(object, text)) return refused_twice(source::row, *twice);
   if (refuses_unknown && found.row.has_unknown()) return refused(reasons::unknown_field);
+  if (rows.empty()) {
+    if (outcome known = identify(found.row); known.what != outcome::kind::row) return known;
+  }
   copy::row_writer row(out);
   row.begin_row(static_cast<std::int16_t>(cells.size()));
   for (cell& c : cells) {
@@ -153,6 +174,11 @@ result<reader> reader::make(const plan& p, const std::shared_ptr<const mask::key
     const auto names = split_pointer(p.rows);
     if (!names) return failure{errc::bad_configuration, fmt::format("'{}' is no JSON pointer", p.rows)};
     made->rows_field = made->found.body.add(*names);
+  }
+  if (!p.business_key.empty()) {
+    auto key = business_key::make(p.business_key, p.rows.empty() ? made->found.row : made->found.body, keys);
+    if (!key) return key.error();
+    made->key = *std::move(key);
   }
   for (const column& c : p.columns) {
     auto one = cell::make(c, keys, made->found);

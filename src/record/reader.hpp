@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "copy/arena.hpp"
@@ -22,6 +23,7 @@ struct outcome {
   } what = kind::row;
   std::uint32_t rows = 1;
   copy::refusal why;
+  std::optional<uuid> business_key{};  ///< by which the ledger is to know the event, where the plan says so
 };
 
 /// Turns bodies into tuples of binary COPY, by a plan compiled once: of a body with many rows all, or none.

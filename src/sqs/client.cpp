@@ -31,6 +31,10 @@ bool same(const aws::credentials& a, const aws::credentials& b) {
          a.session_token == b.session_token;
 }
 
+std::string_view queue_of(std::string_view arn) {
+  return arn.substr(arn.rfind(':') + 1);
+}
+
 }  // namespace
 
 struct client::impl {
@@ -169,6 +173,21 @@ asio::awaitable<result<>> client::purge(std::string_view queue_url) {
   auto answer = co_await impl_->run({"AmazonSQS.PurgeQueue", queue_url});
   if (!answer) co_return answer.error();
   co_return result<>();
+}
+
+asio::awaitable<result<>> client::start_move_task(std::string_view source_arn) {
+  encode_start_move_task(impl_->body, source_arn);
+  auto answer = co_await impl_->run({"AmazonSQS.StartMessageMoveTask", queue_of(source_arn)});
+  if (!answer) co_return answer.error();
+  co_return result<>();
+}
+
+asio::awaitable<result<std::optional<move_task>>> client::latest_move_task(std::string_view source_arn) {
+  encode_list_move_tasks(impl_->body, source_arn);
+  const impl::call c{"AmazonSQS.ListMessageMoveTasks", queue_of(source_arn)};
+  auto answer = co_await impl_->run(c);
+  if (!answer) co_return answer.error();
+  co_return impl_->located(c, impl_->decoder.latest_move_task(*answer));
 }
 
 asio::awaitable<result<std::span<const message>>> client::receive(std::string_view queue_url,

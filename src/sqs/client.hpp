@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "core/failure.hpp"
 #include "sqs/message.hpp"
 #include "sqs/receive_options.hpp"
+#include "sqs/redrive.hpp"
 #include "sqs/session.hpp"
 
 namespace sluice::sqs {
@@ -35,6 +37,10 @@ class client {
       std::string_view name, const std::map<std::string, std::string>& attributes);
   boost::asio::awaitable<result<std::map<std::string, std::string>>> attributes(std::string_view queue_url);
   boost::asio::awaitable<result<>> purge(std::string_view queue_url);
+
+  /// StartMessageMoveTask: from a dead-letter queue back to where its messages came from.
+  boost::asio::awaitable<result<>> start_move_task(std::string_view source_arn);
+  boost::asio::awaitable<result<std::optional<move_task>>> latest_move_task(std::string_view source_arn);
 
   boost::asio::awaitable<result<std::span<const message>>> receive(std::string_view queue_url,
                                                                    receive_options o);

@@ -14,6 +14,7 @@
 #include "sqs/md5.hpp"
 #include "sqs/message.hpp"
 #include "sqs/receive_options.hpp"
+#include "sqs/redrive.hpp"
 
 /// SQS's JSON protocol (botocore's model, apiVersion 2012-11-05): bodies of requests and answers. Pure.
 namespace sluice::sqs {
@@ -31,6 +32,8 @@ void encode_delete_batch(std::string& out, std::string_view queue_url,
 void encode_change_visibility_batch(std::string& out, std::string_view queue_url,
                                     std::span<const std::string_view> receipt_handles,
                                     std::chrono::seconds visibility);
+void encode_start_move_task(std::string& out, std::string_view source_arn);
+void encode_list_move_tasks(std::string& out, std::string_view source_arn);
 void encode_send_batch(std::string& out, std::string_view queue_url, std::span<const outgoing> messages);
 
 /// Appends `text` as a JSON string. UTF-8 is passed on as it is.
@@ -55,6 +58,8 @@ class decoder {
   result<std::vector<batch_failure>> failures(std::string_view body, std::size_t entries);
   result<std::string> queue_url(std::string_view body);
   result<std::map<std::string, std::string>> attributes(std::string_view body);
+  /// The latest of ListMessageMoveTasks; nothing if there is none.
+  result<std::optional<move_task>> latest_move_task(std::string_view body);
   /// `error_type` and `query_error` are the headers x-amzn-errortype and x-amzn-query-error. Takes anything
   /// for a body: a load balancer's is HTML.
   refusal refused(unsigned status, std::string_view body, std::string_view error_type,

@@ -233,6 +233,25 @@ result<std::map<std::string, std::string>> decoder::attributes(std::string_view 
   return read;
 }
 
+result<std::optional<move_task>> decoder::latest_move_task(std::string_view body) {
+  const auto answer = parse(body);
+  if (!answer) return answer.error();
+  dom::array list;
+  bool present = false;
+  if (!read_list(*answer, "Results", list, present)) return bad_answer("Results is not a list");
+  if (!present || list.size() == 0) return std::optional<move_task>();
+  dom::object latest;
+  if (list.at(0).get(latest) != simdjson::SUCCESS) return bad_answer("a move task is not an object");
+  const auto number = [&](std::string_view name) {
+    std::uint64_t n = 0;
+    return latest[name].get(n) == simdjson::SUCCESS ? n : 0;
+  };
+  return std::optional(move_task{.status = bare_name(text_of(latest, "Status")),
+                                 .moved = number("ApproximateNumberOfMessagesMoved"),
+                                 .to_move = number("ApproximateNumberOfMessagesToMove"),
+                                 .failure_reason = bare_name(text_of(latest, "FailureReason"))});
+}
+
 refusal decoder::refused(unsigned status, std::string_view body, std::string_view error_type,
                          std::string_view query_error) {
   refusal r;

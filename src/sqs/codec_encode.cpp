@@ -99,6 +99,16 @@ void encode_purge(std::string& out, std::string_view queue_url) {
   out += '}';
 }
 
+void encode_start_move_task(std::string& out, std::string_view source_arn) {
+  begin(out, "SourceArn", source_arn);
+  out += '}';
+}
+
+void encode_list_move_tasks(std::string& out, std::string_view source_arn) {
+  begin(out, "SourceArn", source_arn);
+  out += R"(,"MaxResults":1})";
+}
+
 void encode_receive(std::string& out, std::string_view queue_url, const receive_options& o) {
   begin(out, "QueueUrl", queue_url);
   append(out, R"(,"MaxNumberOfMessages":{},"WaitTimeSeconds":{})", o.messages_max, o.wait.count());

@@ -141,6 +141,13 @@ class TextRules(unittest.TestCase):
         stale = fresh.replace("as TOML", "as JSON")
         self.assertEqual(1, len(found(text_rules.settings_table, docs__configuration_dot_md=stale, **files)))
 
+    def test_each_reason_is_explained_and_given(self):
+        code = {"src__record__reasons_dot_hpp": 'inline constexpr reason too_deep = "too_deep";'}
+        page = "### Reasons\n| `too_deep` | x |\n### More\n| `other` | y |"
+        self.assertEqual([], found(text_rules.reasons, docs__guarantees_dot_md=page, **code))
+        self.assertEqual(1, len(found(text_rules.reasons, **code)))
+        self.assertEqual(1, len(found(text_rules.reasons, docs__guarantees_dot_md=page)))
+
     def test_the_version_has_its_place_in_the_changelog(self):
         build = {"CMakeLists_dot_txt": "project(sluice VERSION 1.2.3)"}
         self.assertEqual(1, len(found(text_rules.changelog, CHANGELOG_dot_md="## 1.2.2", **build)))

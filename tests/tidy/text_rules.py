@@ -80,6 +80,26 @@ def settings_table(tree):
         yield Finding(reference.REFERENCE, 0, "stale: run python3 tests/tidy/reference.py")
 
 
+GUARANTEES = "docs/guarantees.md"
+
+
+def reasons(tree):
+    """Each reason for which a message is set aside is explained, and each that is explained can be one."""
+    explained = set(re.findall(r"^\| `(\w+)` \|", _between(tree.texts.get(GUARANTEES, ""), "### Reasons", "### "), re.M))
+    given = set()
+    pattern = r'(?:constexpr reason \w+\s*=\s*|\.reason = )"(\w+)"'
+    for path, line, match in tree.search(pattern, "src/record/reasons.hpp", "src/pg/*"):
+        given.add(match[1])
+        if match[1] not in explained:
+            yield Finding(path, line, f"{match[1]} is not in {GUARANTEES}")
+    for code in sorted(explained - given):
+        yield Finding(GUARANTEES, 0, f"{code}: no source gives this reason")
+
+
+def _between(text, start, end):
+    return text.partition(start)[2].partition("\n" + end)[0]
+
+
 def changelog(tree):
     """The version that CMake builds has a place in the changelog."""
     version = re.search(r"project\(sluice VERSION ([\d.]+)", tree.texts.get("CMakeLists.txt", ""))
@@ -88,4 +108,4 @@ def changelog(tree):
         yield Finding("CHANGELOG.md", 0, f"no heading for version {version[1]}")
 
 
-RULES = [words, links, commands, settings, settings_table, changelog]
+RULES = [words, links, commands, settings, settings_table, reasons, changelog]

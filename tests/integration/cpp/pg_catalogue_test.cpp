@@ -104,11 +104,12 @@ TEST_CASE_METHOD(fixture, "names that would break out of their quotes are names"
   CHECK(db.number("SELECT count(*) FROM \"my \"\"schema\"\"\".\"t'; DROP TABLE x; --\"") == 0);
 }
 
-TEST_CASE_METHOD(fixture, "an empty database lacks all three tables") {
+TEST_CASE_METHOD(fixture, "an empty database lacks everything") {
   CHECK(problems() ==
         lines{"table \"target\" does not exist at " + c.options().where() + "; run sluice init-db",
               "table sluice.ledger does not exist; run sluice init-db",
-              "table sluice.quarantine does not exist; run sluice init-db"});
+              "table sluice.quarantine does not exist; run sluice init-db",
+              "the upkeep of the ledger does not exist; run sluice init-db"});
 }
 
 TEST_CASE_METHOD(fixture, "each difference between table and plan is one problem") {
@@ -185,15 +186,15 @@ TEST_CASE_METHOD(fixture, "a role without rights is told which to grant") {
   const auto without_tables = problems();
   db.sql(
       "GRANT INSERT ON target TO etl; GRANT INSERT, SELECT ON sluice.ledger TO etl;"
-      "GRANT INSERT ON sluice.quarantine TO etl");
+      "GRANT INSERT ON sluice.quarantine TO etl;"
+      "GRANT EXECUTE ON FUNCTION sluice.make_partitions, sluice.drop_partitions TO etl");
   const auto granted = problems();
   // What check asks for is enough.
   const auto loads = pg::load_plan::make(plan, pg::load_mode::exactly_once);
   copy::segment s({.rows_max = 10, .row_bytes = 10, .body_bytes = 10, .handle_bytes = 10});
   REQUIRE(s.add_refused({}, {.reason = "not_json"}));
   const auto set_aside = tests::run(loop, pg::load(c, loads, s, nullptr, true));
-  db.sql("ALTER TABLE target ENABLE ROW LEVEL SECURITY");
-  const auto row_security = problems();
+  const auto kept = tests::run(loop, pg::maintain_ledger(c, 5, 2));
   drop_role();
 
   CHECK(std::ranges::find(without_schema,
@@ -202,11 +203,13 @@ TEST_CASE_METHOD(fixture, "a role without rights is told which to grant") {
   CHECK(without_tables ==
         lines{"table \"target\" may not be written; GRANT INSERT ON \"target\" TO \"etl\"",
               "table sluice.ledger may not be written; GRANT INSERT, SELECT ON sluice.ledger TO \"etl\"",
-              "table sluice.quarantine may not be written; GRANT INSERT ON sluice.quarantine TO \"etl\""});
+              "table sluice.quarantine may not be written; GRANT INSERT ON sluice.quarantine TO \"etl\"",
+              "the upkeep of the ledger may not be called; GRANT EXECUTE ON FUNCTION sluice.make_partitions, "
+              "sluice.drop_partitions TO \"etl\""});
   CHECK(granted == lines{});
   CHECK(set_aside.has_value());
-  REQUIRE(row_security.size() == 1);
-  CHECK(row_security[0].starts_with("row security is on for \"target\""));
+  CHECK(kept.has_value());
+  CHECK(partitions() == 2 + 1 + 5 + 1);
 }
 
 TEST_CASE_METHOD(fixture,

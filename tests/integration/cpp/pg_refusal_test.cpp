@@ -3,6 +3,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <set>
 
+#include "core/verdict.hpp"
 #include "pg_load_fixture.hpp"
 #include "support/seed.hpp"
 
@@ -128,6 +129,13 @@ TEST_CASE_METHOD(fixture, "a row that the table refuses is set aside alone") {
            "TRIGGER f BEFORE INSERT ON target FOR EACH ROW EXECUTE FUNCTION f()");
     CHECK(seen() == refusal_seen{"P0001", ""});
   }
+  SECTION("42501: a trigger's exception with a SQLSTATE that elsewhere speaks of the table") {
+    db.sql(
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.n = " + number +
+        " THEN RAISE insufficient_privilege; END IF; RETURN NEW; END $$; CREATE TRIGGER f BEFORE INSERT ON "
+        "target FOR EACH ROW EXECUTE FUNCTION f()");
+    CHECK(seen() == refusal_seen{"42501", ""});
+  }
   SECTION("P0001: a trigger's exception, after the rows") {
     db.sql("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.n = " + number +
            " THEN RAISE EXCEPTION 'no'; END IF; RETURN NULL; END $$; CREATE TRIGGER f AFTER INSERT ON target "
@@ -157,6 +165,32 @@ TEST_CASE_METHOD(fixture, "of a message of several rows all are refused for one"
   CHECK(r.set_aside == 1);
   CHECK(db.value("SELECT message_id FROM sluice.quarantine") == to_string(id(2)));
   CHECK(db.number("SELECT count(*) FROM target WHERE n = 2") == 0);
+}
+
+TEST_CASE_METHOD(fixture, "a trigger that is broken is the table's fault, and no row's") {
+  db.sql(
+      "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM * FROM nowhere; RETURN NEW; "
+      "END $$; "
+      "CREATE TRIGGER f BEFORE INSERT ON target FOR EACH ROW EXECUTE FUNCTION f()");
+  auto s = segment(messages(0, 10));
+  const auto got = load(s);
+  REQUIRE_FALSE(got.has_value());
+  CHECK(classify(got.error()) == verdict::fatal);
+  CHECK(set_aside() == 0);
+}
+
+TEST_CASE_METHOD(fixture, "a row that refers to a later one of its segment is good, even beside a bad one") {
+  const bool deferred = GENERATE(false, true);
+  CAPTURE(deferred);
+  db.sql(std::string("ALTER TABLE target ADD PRIMARY KEY (n), ADD COLUMN next int GENERATED ALWAYS AS "
+                     "(CASE WHEN n = 1 THEN 18 WHEN n = 7 THEN 77 END) STORED, "
+                     "ADD FOREIGN KEY (next) REFERENCES target") +
+         (deferred ? " DEFERRABLE INITIALLY DEFERRED" : ""));
+  auto s = segment(messages(0, 20));  // 1 refers to 18, 7 to nobody
+  const pg::load_report r = loaded(s);
+  CHECK(r.rows == 19);
+  CHECK(db.value("SELECT string_agg(message_id || sqlstate, ',') FROM sluice.quarantine") ==
+        to_string(id(7)) + "23503");
 }
 
 TEST_CASE_METHOD(fixture, "refused rows beside known messages: each is told from the other") {

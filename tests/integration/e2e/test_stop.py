@@ -120,7 +120,7 @@ def test_a_database_error_sends_no_delete(world):
     world.ok("send", SAMPLES, "--create")
     world.sql(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'not today' USING ERRCODE = '42501'; END $$"
+        "$$ BEGIN PERFORM * FROM a_table_that_is_not_there; RETURN NEW; END $$"
     )
     world.sql("CREATE TRIGGER refuse BEFORE INSERT ON user_logins FOR EACH ROW EXECUTE FUNCTION refuse()")
     done = world.run("drain")

@@ -236,3 +236,18 @@ TEST_CASE("a table must be named, and be a section") {
   CHECK(line("[table]\nname = 't'\n[column]\nname = 'v'") ==
         "p.toml:3: each column must be a section: [[column]]");
 }
+
+TEST_CASE("a table's key is a list of the plan's columns") {
+  const auto with = [](std::string_view key) {
+    return tests::compiled(
+        "[table]\nname = 't'\nkey = " + std::string(key) +
+        "\n[[column]]\nname = 'a'\ntype = 'text'\n[[column]]\nname = 'b'\ntype = 'text'\n");
+  };
+  CHECK(with("['b', 'a']").value().key == std::vector<std::string>{"b", "a"});
+  for (const char* wrong : {"'a'", "[]", "[1]", "['a', 'c']"}) {
+    CAPTURE(wrong);
+    const auto refused = with(wrong);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().what.starts_with("p.toml:3: "));
+  }
+}

@@ -254,3 +254,30 @@ TEST_CASE("a reader is not made without the keys that its plan needs, nor with t
   REQUIRE_FALSE(narrow.has_value());
   CHECK(narrow.error().what == "column v is varchar(24), its tokens have 25 characters or more");
 }
+
+TEST_CASE("a business key is made from the fields' values, and shows none of them") {
+  record::plan p = tests::plan_of("[[column]]\nname = 'a'\ntype = 'text'\n");
+  p.business_key = {"/id", "/part/n"};
+  tests::body_reader reader(p);
+  const auto key = [&](std::string_view body) { return reader.read(body).outcome.business_key; };
+  const auto first = key(R"({"a":"x","id":"e1","part":{"n":1}})");
+  REQUIRE(first.has_value());
+  CHECK(key(R"({"part":{"n":1},"id":"e1","a":"y"})") == first);
+  CHECK(key(R"({"a":"x","id":"e1","part":{"n":"1"}})") != first);
+  CHECK(key(R"({"a":"x","id":"e1","part":{"n":2}})") != first);
+  CHECK(hex(*first).find(hex(bytes_of("e1"))) == std::string::npos);
+
+  const auto refused = [&](std::string_view body) {
+    const auto r = reader.read(body).outcome;
+    CHECK_FALSE(r.business_key.has_value());
+    return std::pair(std::string(r.why.reason), r.why.column);
+  };
+  CHECK(refused(R"({"a":"x","id":"e1"})") == std::pair<std::string, std::string>("missing_field", "/part/n"));
+  CHECK(refused(R"({"a":"x","id":null,"part":{"n":1}})") ==
+        std::pair<std::string, std::string>("null_value", "/id"));
+  CHECK(refused(R"({"a":"x","id":1.5,"part":{"n":1}})") ==
+        std::pair<std::string, std::string>("wrong_type", "/id"));
+  // A row that is refused for another reason is still that event.
+  CHECK(key(R"({"a":1,"id":"e1","part":{"n":1}})") == first);
+  CHECK_FALSE(record::reader::make(p, nullptr).has_value());
+}

@@ -1,0 +1,153 @@
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/commands.hpp"
+#include "app/context.hpp"
+#include "app/progress.hpp"
+#include "core/encoding.hpp"
+#include "mask/sealer.hpp"
+#include "pg/loader.hpp"
+#include "record/reader.hpp"
+
+namespace sluice::app {
+namespace {
+
+template <class T>
+using awaitable = boost::asio::awaitable<T>;
+
+constexpr std::size_t page = 1'000;  ///< entries in one transaction
+
+/// From the quarantine into the table, by the plan as it is now.
+class replay {
+ public:
+  replay(const mask::key_ring& keys, record::reader reader) : keys_(keys), reader_(std::move(reader)) {}
+
+  /// Puts what can be a row now into `s`; counts what cannot.
+  result<> read(const std::vector<pg::quarantine_entry>& entries, copy::segment& s);
+  void loaded(const copy::segment& s, const pg::load_report& report);
+  void print() const;
+
+ private:
+  result<> read_one(const pg::quarantine_entry& e, copy::segment& s);
+
+  const mask::key_ring& keys_;
+  record::reader reader_;
+  std::uint64_t rows_ = 0;
+  std::uint64_t messages_ = 0;
+  std::map<std::string, std::uint64_t> staying_;  ///< by reason
+};
+
+result<> replay::read(const std::vector<pg::quarantine_entry>& entries, copy::segment& s) {
+  for (const pg::quarantine_entry& e : entries) {
+    if (!e.body) {
+      ++staying_["its body was not kept"];
+      continue;
+    }
+    if (auto read = read_one(e, s); !read) return std::move(read.error()).in("message " + e.message_id);
+  }
+  return {};
+}
+
+result<> replay::read_one(const pg::quarantine_entry& e, copy::segment& s) {
+  auto opened = mask::unseal(*e.body, e.message_id, keys_);
+  if (!opened) return opened.error();
+  std::string body = *std::move(opened);
+  const std::size_t size = body.size();
+  body.append(simdjson::SIMDJSON_PADDING, ' ');
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const record::envelope around{
+      .message_id = parse_uuid(e.message_id).value(),
+      .sent_ms = e.sent_ms,
+      .received_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count(),
+      .receive_count = e.receive_count};
+  for (;;) {
+    const std::size_t start = s.rows().size();
+    const auto outcome = reader_.read({body.data(), size}, around, s.rows());
+    if (outcome.what == record::outcome::kind::refused) {
+      ++staying_[fmt::format("{} {}", outcome.why.reason, outcome.why.column)];
+      return {};
+    }
+    const copy::segment::entry entry{
+        .message_id = around.message_id, .sent_ms = around.sent_ms, .receive_count = around.receive_count};
+    if (outcome.what == record::outcome::kind::row && s.add(entry, start, outcome.rows)) return {};
+    s.rows().grow(s.rows().capacity() * 2);
+  }
+}
+
+void replay::loaded(const copy::segment& s, const pg::load_report& report) {
+  rows_ += report.rows;
+  messages_ += s.size() - report.left - report.duplicates;
+  for (const copy::slot& slot : s.slots()) {
+    if (slot.refusal_index < 0) continue;
+    const copy::refusal& why = s.refusal_of(slot);
+    ++staying_[fmt::format("{} {} {}", why.reason, why.column, why.sqlstate)];
+  }
+}
+
+void replay::print() const {
+  fmt::print("replayed {} messages: {} rows\n", grouped(messages_), grouped(rows_));
+  for (const auto& [reason, n] : staying_)
+    fmt::print("  stay in the quarantine  {:>10}  {}\n", grouped(n), reason);
+}
+
+awaitable<result<int>> replay_all(boost::asio::any_io_executor executor, const config& c,
+                                  const quarantine_options& o) {
+  auto keys = load_keys(c);
+  if (!keys) co_return keys.error();
+  if (!*keys) {
+    co_return failure{errc::missing_key, "bodies are sealed, and there is no key ring",
+                      "set SLUICE_KEYS or SLUICE_KEYS_FILE to the ring that sealed them"};
+  }
+  if (!c.plan.attributes().empty()) {
+    co_return failure{errc::bad_configuration,
+                      "the plan reads message attributes, which the quarantine does not keep",
+                      "replay with a plan that makes these columns of something else"};
+  }
+  auto reader = record::reader::make(c.plan, *keys);
+  if (!reader) co_return reader.error();
+  pg::connection database(std::move(executor), c.database);
+  if (auto connected = co_await database.connect(); !connected) co_return connected.error();
+  auto plan = co_await plan_load(database, c);
+  if (!plan) co_return plan.error();
+  // Each entry that becomes a row is taken out of the quarantine in the same transaction; no other is
+  // touched. The ledger has had their keys since they were set aside.
+  plan->claims_in = pg::ledger::quarantine;
+  plan->bad = pg::bad_messages::leave;
+
+  pg::quarantine_filter filter = o.filter;
+  filter.target = plan->target;
+  pg::quarantine_position after;
+  replay run(**keys, *std::move(reader));
+  copy::segment s({.rows_max = page, .body_bytes = 0, .handle_bytes = 0});
+  for (;;) {
+    const auto entries = co_await pg::read_quarantine(database, filter, after, page, true);
+    if (!entries) co_return entries.error();
+    if (entries->empty()) break;
+    after = {entries->back().sent_ms, entries->back().message_id};
+    s.clear();
+    if (auto read = run.read(*entries, s); !read) co_return read.error();
+    const auto report = co_await pg::load(database, *plan, s, nullptr, true);
+    if (!report) {
+      run.print();
+      co_return report.error();
+    }
+    run.loaded(s, *report);
+  }
+  run.print();
+  co_return exit_code::done;
+}
+
+}  // namespace
+
+int replay_quarantine(const config& c, const quarantine_options& o) {
+  return run_to_end(
+      [&](boost::asio::any_io_executor executor) { return replay_all(std::move(executor), c, o); });
+}
+
+}  // namespace sluice::app

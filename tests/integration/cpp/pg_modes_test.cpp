@@ -1,0 +1,300 @@
+#include <boost/asio/co_spawn.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "core/verdict.hpp"
+#include "pg_load_fixture.hpp"
+
+using namespace sluice;
+using Catch::Matchers::ContainsSubstring;
+using tests::messages;
+using indexes = std::vector<std::size_t>;
+
+namespace {
+
+struct fixture : tests::load_fixture {
+  void bad_go_to(pg::bad_messages where) {
+    loads = pg::load_plan::make(plan, pg::load_mode::exactly_once, where);
+  }
+
+  result<> fit(pg::load_mode mode) {
+    loads = pg::load_plan::make(plan, mode);
+    const auto found = tests::run(loop, pg::read_target(c, plan));
+    REQUIRE(found.has_value());
+    return loads.fit(plan, mode, *found);
+  }
+
+  /// Table target(n primary key, name, sent_ms), which the plan writes.
+  void make_upsert_table() {
+    record::column time;
+    time.name = "sent_ms";
+    time.type = record::column_type::bigint;
+    time.where = record::source::sent_timestamp;
+    plan.columns.push_back(time);
+    db.sql("DROP TABLE target; CREATE TABLE target (n int PRIMARY KEY, name varchar(10), sent_ms bigint)");
+  }
+
+  struct version {
+    int number;
+    std::string name;
+    std::int64_t sent_ms;
+    int id;
+  };
+  copy::segment versions(const std::vector<version>& list) const {
+    copy::segment s({.rows_max = 100, .row_bytes = 1U << 16U, .body_bytes = 1U << 16U});
+    copy::row_writer row(s.rows());
+    for (const version& v : list) {
+      const std::size_t offset = s.rows().size();
+      row.begin_row(3);
+      row.int4(v.number);
+      row.text(v.name);
+      row.int8(now_ms + v.sent_ms);
+      REQUIRE(row.end_row());
+      copy::segment::entry e{.message_id = id(v.id), .sent_ms = now_ms + v.sent_ms};
+      REQUIRE(s.add(e, offset, 1));
+    }
+    return s;
+  }
+  std::string names() { return db.value("SELECT string_agg(n || name, ' ' ORDER BY n) FROM target"); }
+
+  /// A dead-letter queue that takes all but `refuses`.
+  pg::dead_letter_box box() {
+    return [this](const copy::segment&, indexes list) -> boost::asio::awaitable<result<indexes>> {
+      sent.push_back(list);
+      if (box_fails) co_return failure(errc::connection_closed, "the queue is away");
+      indexes not_taken;
+      for (const std::size_t i : list) {
+        if (i == refuses) not_taken.push_back(i);
+      }
+      co_return not_taken;
+    };
+  }
+  result<pg::load_report> load_with_box(copy::segment& s, bool outcome_unknown = false) {
+    const pg::dead_letter_box to = box();
+    return tests::run(loop, pg::load(c, loads, s, nullptr, outcome_unknown, &to));
+  }
+  std::vector<indexes> sent;
+  bool box_fails = false;
+  std::size_t refuses = 1'000;
+};
+
+std::vector<tests::message> with_bad(std::vector<tests::message> list, const indexes& bad) {
+  for (const std::size_t i : bad) list[i].name = "longer than ten";
+  return list;
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(fixture, "dlq: a bad row is sent before its key is committed, and is not quarantined") {
+  bad_go_to(pg::bad_messages::dlq);
+  auto s = segment(with_bad(messages(0, 100), {42}));
+  const auto got = load_with_box(s);
+  REQUIRE(got.has_value());
+  CHECK(got->rows == 99);
+  CHECK(got->set_aside == 1);
+  CHECK(sent == std::vector<indexes>{{42}});
+  CHECK(keys() == 100);
+  CHECK(set_aside() == 0);
+
+  auto again = segment(with_bad(messages(0, 100), {42}));
+  const auto second = load_with_box(again);
+  REQUIRE(second.has_value());
+  CHECK(second->duplicates == 100);
+  CHECK(sent.size() == 1);  // the ledger knows it
+}
+
+TEST_CASE_METHOD(fixture, "dlq: what cannot be sent rolls everything back") {
+  bad_go_to(pg::bad_messages::dlq);
+  box_fails = true;
+  auto s = segment(with_bad(messages(0, 10), {4}));
+  const auto got = load_with_box(s);
+  REQUIRE_FALSE(got.has_value());
+  CHECK(got.error().code == errc::connection_closed);
+  CHECK(c.connected());
+  CHECK(rows() == 0);
+  CHECK(keys() == 0);
+  box_fails = false;
+  const auto second = load_with_box(s, true);
+  REQUIRE(second.has_value());
+  CHECK(second->rows == 9);
+  CHECK(sent == std::vector<indexes>{{4}, {4}});
+}
+
+TEST_CASE_METHOD(fixture, "dlq: what the queue does not take goes to the quarantine") {
+  bad_go_to(pg::bad_messages::dlq);
+  refuses = 5;
+  auto s = segment(with_bad(messages(0, 10), {4, 5}));
+  const auto got = load_with_box(s);
+  REQUIRE(got.has_value());
+  CHECK(got->set_aside == 2);
+  CHECK(db.value("SELECT string_agg(message_id::text, ',') FROM sluice.quarantine") == to_string(id(5)));
+}
+
+TEST_CASE_METHOD(fixture, "dlq: nothing is sent before deferred constraints are known to hold") {
+  bad_go_to(pg::bad_messages::dlq);
+  db.sql(
+      "ALTER TABLE target ADD UNIQUE (n) DEFERRABLE INITIALLY DEFERRED; INSERT INTO target VALUES (7, "
+      "'old')");
+  auto s = segment(with_bad(messages(0, 10), {4}));
+  const auto got = load_with_box(s);
+  REQUIRE(got.has_value());
+  CHECK(got->rows == 8);
+  CHECK(sent == std::vector<indexes>{{4, 7}});
+}
+
+TEST_CASE_METHOD(fixture, "leave: a bad row is neither row nor key, its neighbours are both") {
+  bad_go_to(pg::bad_messages::leave);
+  const bool outcome_unknown = GENERATE(false, true);
+  auto s = segment(with_bad(messages(0, 100), {0, 42}));
+  const pg::load_report r = loaded(s, outcome_unknown);
+  CHECK(r.rows == 98);
+  CHECK(r.left == 2);
+  CHECK(r.set_aside == 0);
+  CHECK(r.duplicates == 0);
+  CHECK(keys() == 98);
+  CHECK(rows() == 98);
+  CHECK(set_aside() == 0);
+  db.sql("ALTER TABLE target ALTER COLUMN name TYPE text");
+  auto again = segment(with_bad(messages(0, 100), {0, 42}));
+  CHECK(loaded(again).rows == 2);  // the table takes them now
+}
+
+TEST_CASE_METHOD(fixture,
+                 "a business key: of two messages with one key the first is the row, in or across batches") {
+  plan.business_key = {"/event"};
+  loads = pg::load_plan::make(plan, pg::load_mode::exactly_once);
+  const auto keyed = [&](std::vector<tests::message> list) {
+    copy::segment s({.rows_max = 100, .row_bytes = 1U << 16U, .body_bytes = 1U << 16U});
+    copy::row_writer row(s.rows());
+    for (const tests::message& m : list) {
+      const std::size_t offset = s.rows().size();
+      row.begin_row(2);
+      row.int4(m.number);
+      row.text(*m.name);
+      REQUIRE(row.end_row());
+      auto e = entry(m);
+      e.business_key = id(1'000 + m.number / 2);  // each two of them are one event
+      REQUIRE(s.add(e, offset, 1));
+    }
+    return s;
+  };
+  auto s = keyed(messages(0, 10));
+  const pg::load_report r = loaded(s);
+  CHECK(r.rows == 5);
+  CHECK(r.duplicates == 5);
+  auto more = keyed(messages(9, 11));
+  CHECK(loaded(more).rows == 5);
+  CHECK(db.value("SELECT string_agg(n::text, ' ' ORDER BY n) FROM target") == "0 2 4 6 8 10 12 14 16 18");
+  CHECK(db.number("SELECT count(*) FROM sluice.business_ledger") == 10);
+  CHECK(keys() == 0);
+}
+
+TEST_CASE_METHOD(fixture,
+                 "upsert: of the messages with one key the newest is the row, in whatever order they come") {
+  make_upsert_table();
+  REQUIRE(fit(pg::load_mode::upsert));
+  auto s =
+      versions({{1, "b", 20, 1}, {1, "a", 10, 2}, {2, "x", 5, 3}, {3, "first", 7, 4}, {3, "second", 7, 5}});
+  CHECK(loaded(s).rows == 5);
+  CHECK(names() == "1b 2x 3second");
+  auto older = versions({{1, "old", 15, 6}, {2, "y", 6, 7}});
+  loaded(older);
+  CHECK(names() == "1b 2y 3second");
+  auto redelivered = versions({{2, "x", 5, 3}});
+  CHECK(loaded(redelivered).duplicates == 1);
+  CHECK(names() == "1b 2y 3second");
+}
+
+TEST_CASE_METHOD(fixture, "upsert: a row that the table refuses is set aside alone") {
+  make_upsert_table();
+  db.sql("ALTER TABLE target ADD CHECK (name <> 'no'), ADD UNIQUE (name)");
+  REQUIRE(fit(pg::load_mode::upsert));
+  auto s = versions(
+      {{1, "a", 1, 1}, {2, "no", 1, 2}, {3, "longer than ten", 1, 3}, {4, "a", 1, 4}, {5, "b", 1, 5}});
+  const pg::load_report r = loaded(s);
+  CHECK(r.rows == 2);
+  CHECK(r.set_aside == 3);
+  CHECK(names() == "1a 5b");
+  CHECK(db.value("SELECT string_agg(sqlstate || coalesce(column_name, ''), ' ' ORDER BY message_id) FROM "
+                 "sluice.quarantine") == "23514 22001name 23505");
+}
+
+TEST_CASE_METHOD(fixture, "upsert is refused without a key, without a time, and by a key that may be null") {
+  SECTION("time") {
+    const auto got = fit(pg::load_mode::upsert);
+    REQUIRE_FALSE(got.has_value());
+    CHECK_THAT(got.error().line(), ContainsSubstring("@sent_timestamp"));
+  }
+  make_upsert_table();
+  SECTION("key") {
+    db.sql("ALTER TABLE target DROP CONSTRAINT target_pkey; CREATE UNIQUE INDEX ON target (n) WHERE n > 0");
+    const auto got = fit(pg::load_mode::upsert);
+    REQUIRE_FALSE(got.has_value());
+    CHECK_THAT(got.error().line(), ContainsSubstring("primary key"));
+  }
+  SECTION("named") {
+    plan.key = {"name"};
+    CHECK_FALSE(fit(pg::load_mode::upsert));
+    db.sql("ALTER TABLE target ADD UNIQUE (name)");
+    CHECK(fit(pg::load_mode::upsert));
+    plan.columns[1].nullable = true;
+    const auto got = fit(pg::load_mode::upsert);
+    REQUIRE_FALSE(got.has_value());
+    CHECK_THAT(got.error().line(), ContainsSubstring("null"));
+  }
+}
+
+TEST_CASE_METHOD(fixture,
+                 "row security: rows that the policy lets pass are loaded, each other is set aside alone") {
+  db.sql(
+      "CREATE ROLE rls LOGIN PASSWORD 'p'; GRANT USAGE ON SCHEMA sluice TO rls;"
+      "GRANT INSERT ON target TO rls; GRANT INSERT, SELECT ON sluice.ledger TO rls;"
+      "GRANT INSERT ON sluice.quarantine TO rls;"
+      "ALTER TABLE target ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON target FOR INSERT WITH CHECK (n <> "
+      "42)");
+  auto o = db.options();
+  o.user = "rls";
+  o.password = secret("p");
+  c = pg::connection(loop.get_executor(), o);
+  REQUIRE(tests::run(loop, c.connect()).has_value());
+  REQUIRE(fit(pg::load_mode::exactly_once));
+  for (const int first : {0, 100}) {
+    auto s = segment(messages(first, 100));
+    const auto got = load(s);
+    INFO((got ? "" : got.error().line()));
+    CHECK((got && got->rows == (first == 0 ? 99U : 100U)));
+  }
+  CHECK(rows() == 199);
+  CHECK(db.value("SELECT string_agg(message_id || sqlstate, ',') FROM sluice.quarantine") ==
+        to_string(id(42)) + "42501");
+  // A privilege that is missing has the same SQLSTATE, and is nobody's row.
+  db.sql("REVOKE INSERT ON target FROM rls");
+  auto s = segment(messages(200, 10));
+  const auto refused = load(s);
+  c.close();
+  db.sql("DROP OWNED BY rls; DROP ROLE rls");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(classify(refused.error()) == verdict::fatal);
+  CHECK(set_aside() == 1);
+}
+
+TEST_CASE_METHOD(fixture,
+                 "replay: what the table takes now leaves the quarantine, what it does not take stays") {
+  auto s = segment(with_bad(messages(0, 10), {4, 5, 6}));
+  loaded(s);
+  REQUIRE(set_aside() == 3);
+  loads.claims_in = pg::ledger::quarantine;
+  loads.bad = pg::bad_messages::leave;
+  auto mended = messages(4, 2);
+  mended.push_back({.number = 6, .name = "longer than ten"});
+  mended.push_back({.number = 7});  // not in the quarantine: somebody has replayed it
+  auto again = segment(mended);
+  const pg::load_report r = loaded(again);
+  CHECK(r.rows == 2);
+  CHECK(r.left == 1);
+  CHECK(r.duplicates == 1);
+  CHECK(rows() == 9);
+  CHECK(keys() == 10);
+  CHECK(db.value("SELECT string_agg(message_id::text, ',') FROM sluice.quarantine") == to_string(id(6)));
+}

@@ -1,0 +1,174 @@
+"""What happens under a running sluice: to the database, its table, the queue. The role is the least that docs/guarantees.md grants."""
+
+import contextlib
+import re
+import secrets
+import signal
+
+import pytest
+
+from gate import PostgresGate
+from test_bad_messages import client
+from world import EXAMPLES, SAMPLES, wait_for
+
+GUARANTEES = EXAMPLES.parent / "docs" / "guarantees.md"
+
+
+@pytest.fixture
+def least(world):
+    """A world whose sluice connects as a role with the documented grants and no more."""
+    world.ok("init-db")
+    role = f"loader_{secrets.token_hex(4)}"
+    grants = re.search(r"```sql\n(GRANT .*?)```", GUARANTEES.read_text(), re.S)[1]
+    grants = re.sub(r"--.*", "", grants).replace("DATABASE logins", f"DATABASE {world.database}").replace("TO loader", f"TO {role}")
+    world.sql(f"CREATE ROLE {role} LOGIN PASSWORD 'p'")
+    world.sql(grants)
+    world.role = role
+    world.env = world.environment(PGUSER=role, PGPASSWORD="p", SLUICE_LOG_FORMAT="json", SLUICE_ADMIN="off")
+    try:
+        yield world
+    finally:
+        with contextlib.suppress(AssertionError):
+            world.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'")
+        world.sql(f"DROP OWNED BY {role} CASCADE")
+        world.sql(f"DROP ROLE {role}")
+
+
+class Running:
+    """sluice run, with its log in a file; ended by `stop`."""
+
+    def __init__(self, world, **env):
+        self.world = world
+        self.log = world.folder / "run.log"
+        with open(self.log, "wb") as log:
+            self.process = world.start("run", env=world.env | env, stdout=log, stderr=log, text=False)
+
+    def says(self, word):
+        return word in self.log.read_text()
+
+    def wait_for(self, condition, what):
+        wait_for(condition, f"{what}\n{self.log.read_text()}", seconds=40, process=self.process)
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        return self.process.wait(40)
+
+    def ended(self):
+        code = self.process.wait(60)
+        return code, self.log.read_text()
+
+
+def disconnect(world):
+    world.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{world.role}'")
+
+
+@pytest.fixture
+def running(least):
+    least.ok("send", SAMPLES, "--create", env=least.env)
+    made = Running(least)
+    try:
+        made.wait_for(lambda: least.count("user_logins") == 99, "the first rows")
+        yield made
+    finally:
+        if made.process.poll() is None:
+            made.process.kill()
+            made.process.wait(10)
+
+
+def queue(world):
+    return world.stats()["queues"]["login-queue"]
+
+
+FAULTS = {
+    "53300": ("ALTER ROLE {role} CONNECTION LIMIT 0", "ALTER ROLE {role} CONNECTION LIMIT -1"),
+    "25006": ("ALTER ROLE {role} SET default_transaction_read_only = on", "ALTER ROLE {role} RESET default_transaction_read_only"),
+    "53100": (
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$;"
+        "CREATE TRIGGER full_disk BEFORE INSERT ON user_logins FOR EACH ROW EXECUTE FUNCTION full_disk()",
+        "DROP TRIGGER full_disk ON user_logins",
+    ),
+}
+
+
+@pytest.mark.parametrize("sqlstate", FAULTS)
+def test_what_passes_is_waited_for_and_nothing_is_deleted_meanwhile(running, sqlstate):
+    world = running.world
+    fault, remedy = (sql.format(role=world.role) for sql in FAULTS[sqlstate])
+    world.sql(fault)
+    disconnect(world)
+    world.ok("send", SAMPLES, env=world.env)
+    running.wait_for(lambda: running.says(sqlstate), "the fault to be met")
+    assert queue(world)["deleted"] == 100 and world.count("user_logins") == 99
+    assert running.says("load_failed") and not running.says('"failed"')
+    world.sql(remedy)
+    running.wait_for(lambda: world.count("user_logins") == 198, "recovery")
+    assert running.stop() == 0
+    assert queue(world)["visible"] + queue(world)["in_flight"] == 0
+    assert world.count("sluice.quarantine") == 2
+
+
+@pytest.mark.parametrize(
+    "change, sqlstate",
+    [
+        ("ALTER TABLE user_logins RENAME TO elsewhere", "42P01"),
+        ("ALTER TABLE user_logins DROP COLUMN locale", "42703"),
+        ("ALTER TABLE user_logins ALTER app_version TYPE bigint", "sluice check"),
+        ("REVOKE INSERT ON user_logins FROM {role}", "42501"),
+        ("ALTER TABLE user_logins ENABLE ROW LEVEL SECURITY", "row security"),
+    ],
+    ids=["renamed", "column dropped", "type changed", "privilege", "row security"],
+)
+def test_what_only_a_person_can_mend_stops_it_and_the_messages_go_back(running, change, sqlstate):
+    world = running.world
+    world.sql(change.format(role=world.role))
+    world.ok("send", SAMPLES, env=world.env)
+    code, log = running.ended()
+    assert code == 1
+    assert sqlstate in log
+    assert queue(world)["deleted"] == 100
+    assert queue(world)["visible"] == 100
+    assert world.count("sluice.ledger") == 100
+
+
+def test_a_queue_that_is_purged_is_received_from_again(running):
+    world = running.world
+    sqs = client(world)
+    url = sqs.get_queue_url(QueueName="login-queue")["QueueUrl"]
+    sqs.purge_queue(QueueUrl=url)
+    world.ok("send", SAMPLES, env=world.env)
+    running.wait_for(lambda: world.count("user_logins") == 198, "the rows after the purge")
+    assert running.stop() == 0
+
+
+def test_a_queue_that_is_deleted_stops_it(running):
+    world = running.world
+    sqs = client(world)
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName="login-queue")["QueueUrl"])
+    code, log = running.ended()
+    assert code == 1
+    assert "login-queue does not exist" in log
+    assert world.count("user_logins") == 99
+
+
+def test_a_stop_while_the_database_is_away_gives_everything_back(running):
+    world = running.world
+    world.sql(f"ALTER ROLE {world.role} CONNECTION LIMIT 0")
+    disconnect(world)
+    world.ok("send", SAMPLES, env=world.env)
+    running.wait_for(lambda: running.says("53300"), "the fault to be met")
+    assert running.stop() == 0
+    assert queue(world)["visible"] == 100 and queue(world)["deleted"] == 100
+
+
+def test_a_second_signal_ends_it_at_once_and_loses_nothing(least):
+    least.ok("send", SAMPLES, "--create", env=least.env)
+    with PostgresGate(least.env) as gate:
+        gate.hold_commits()
+        run = Running(least, PGHOST=gate.host, PGPORT=str(gate.port), PGSSLMODE="disable", SLUICE_VISIBILITY="5s")
+        run.wait_for(lambda: gate.held > 0, "a commit to be held")
+        run.process.send_signal(signal.SIGTERM)
+        run.wait_for(lambda: run.says("stopping"), "the first signal to be taken")
+        assert run.stop() == 130
+    assert queue(least)["deleted"] == 0
+    least.ok("drain", env=least.env)
+    assert least.count("user_logins") == 99 and least.count("sluice.quarantine") == 1

@@ -1,0 +1,77 @@
+"""Upsert, and a business key: what a producer sends twice."""
+
+import json
+
+import pytest
+
+PLAN = """
+[table]
+name = "devices"
+key = ["device"]
+[[column]]
+name = "device"
+type = "text"
+from = "/device"
+[[column]]
+name = "state"
+type = "integer"
+from = "/state"
+[[column]]
+name = "seen"
+type = "timestamptz"
+from = "@sent_timestamp"
+"""
+
+
+@pytest.fixture
+def devices(world):
+    plan = world.folder / "devices.toml"
+    plan.write_text(PLAN)
+    world.env = world.environment(SLUICE_CONFIG=str(plan))
+    return world
+
+
+def send(world, messages):
+    file = world.folder / "messages.ndjson"
+    file.write_text("".join(json.dumps(message) + "\n" for message in messages))
+    world.ok("send", file, "--create", env=world.env)
+
+
+def test_upsert_keeps_the_newest_of_each_key(devices):
+    devices.ok("init-db", env=devices.env)
+    upsert = devices.env | {"SLUICE_MODE": "upsert"}
+    for state in range(3):
+        send(devices, [{"device": f"d{i}", "state": state} for i in range(200)] + [{"device": None, "state": state}])
+        if state != 1:  # the second and the third are in one drain
+            devices.ok("drain", env=upsert)
+    assert devices.sql("SELECT count(*), min(state), max(state), count(DISTINCT device) FROM devices") == [["200", "2", "2", "200"]]
+    assert devices.count("sluice.quarantine") == 3
+    assert devices.count("sluice.ledger") == 603
+    devices.ok("drain", env=upsert)
+
+
+def test_upsert_is_refused_where_the_table_has_no_key(devices):
+    devices.sql("CREATE TABLE devices (device text NOT NULL, state integer, seen timestamptz)")
+    devices.ok("init-db", env=devices.env)
+    send(devices, [{"device": "d", "state": 1}])
+    for command in ("drain", "check"):
+        done = devices.run(command, env=devices.env | {"SLUICE_MODE": "upsert"})
+        assert done.returncode == 2
+        assert "no unique key" in done.stderr + done.stdout
+
+
+def test_a_business_key_makes_one_of_what_was_sent_twice(devices):
+    devices.sql("CREATE TABLE devices (device text, state integer, seen timestamptz)")
+    devices.ok("init-db", env=devices.env)
+    keyed = devices.env | {"SLUICE_LOAD_KEY": "/device,/state"}
+    events = [{"device": f"secret-{i}", "state": i % 3} for i in range(100)]
+    send(devices, events + events)
+    devices.ok("drain", env=keyed)
+    send(devices, [*events, {"device": "secret-0", "state": 7}, {"state": 1}, {"state": 1}])
+    devices.ok("drain", env=keyed)
+    assert devices.count("devices") == 101
+    assert devices.count("sluice.quarantine") == 2
+    assert devices.count("sluice.business_ledger") == 103
+    assert devices.count("sluice.ledger") == 0
+    refused = devices.run("drain", env=keyed | {"SLUICE_MODE": "at_least_once"})
+    assert refused.returncode == 2 and "load.key" in refused.stderr

@@ -1,0 +1,128 @@
+"""What was set aside: looked at, opened, replayed, dropped; and dead letters that go back to their queue."""
+
+import json
+import os
+import re
+
+import pytest
+
+from world import SAMPLES
+from test_bad_messages import BAD_BODY
+
+
+@pytest.fixture
+def full(world):
+    """One message without its fields, and those of android whose locale the table did not take."""
+    world.ok("init-db")
+    world.sql("ALTER TABLE user_logins ADD CONSTRAINT strict CHECK (device_type <> 'android')")
+    world.ok("send", SAMPLES, "--create")
+    world.ok("drain")
+    assert world.count("user_logins") == 51
+    assert world.count("sluice.quarantine") == 49
+    return world
+
+
+def test_list_says_what_was_set_aside_and_why(full):
+    out = full.ok("quarantine", "list").stdout
+    assert "49 of 49 entries" in out
+    assert out.count("refused_by_table") == 48 and out.count("23514") == 48 and out.count("missing_field") == 1
+    assert "10 of 49 entries" in full.ok("quarantine", "list", "--limit", 10).stdout
+    assert "1 of 1 entries" in full.ok("quarantine", "list", "--code", "missing_field").stdout
+    assert "0 of 0 entries" in full.ok("quarantine", "list", "--until", "2020-01-01").stdout
+    lines = full.ok("quarantine", "list", "--json", "--since", "2020-01-01").stdout.splitlines()
+    assert len(lines) == 49
+    first = json.loads(lines[0])
+    assert first["target"] == '"user_logins"' and first["receive_count"] == 1
+    wrong = full.run("quarantine", "list", "--since", "some day")
+    assert wrong.returncode == 2 and "2026-11-24" in wrong.stderr
+
+
+def test_show_opens_a_body_for_a_reason_that_is_written_down(full):
+    audit = full.folder / "audit.log"
+    env = full.environment(SLUICE_AUDIT_FILE=str(audit))
+    without = full.run("quarantine", "show", "--code", "missing_field", env=env)
+    assert without.returncode == 2 and "--reason" in without.stderr
+    blank = full.run("quarantine", "show", "--code", "missing_field", "--reason", " ", env=env)
+    assert blank.returncode == 2 and not blank.stdout
+    assert not audit.exists()
+
+    shown = full.ok("quarantine", "show", "--code", "missing_field", "--reason", "ticket 42", env=env)
+    assert shown.stdout == BAD_BODY + "\n"
+    [line] = audit.read_text().splitlines()
+    written = json.loads(line)
+    [[message_id]] = full.sql("SELECT message_id FROM sluice.quarantine WHERE reason = 'missing_field'")
+    assert (written["what"], written["why"], written["which"], written["count"], written["key_ids"]) == (
+        "quarantine show", "ticket 42", message_id, 1, ["k1"])
+    assert written["uid"] == os.getuid() and written["host"] and re.match(r"2\d{3}-.*Z$", written["time"])
+    assert "foo" not in line
+
+    nowhere = full.run("quarantine", "show", "--reason", "x", env=full.environment(SLUICE_AUDIT_FILE="/nowhere/audit"))
+    assert nowhere.returncode == 2 and not nowhere.stdout
+    other = full.run("quarantine", "show", "--reason", "x", env=env | {"SLUICE_KEYS": full.run("keygen", "k2").stdout.strip()})
+    assert other.returncode == 2 and "k1" in other.stderr and not other.stdout
+
+
+def test_replay_loads_what_the_table_takes_now_and_leaves_the_rest(full):
+    nothing = full.ok("quarantine", "replay").stdout
+    assert "replayed 0 messages" in nothing
+    assert full.count("sluice.quarantine") == 49 and full.count("user_logins") == 51
+
+    full.sql("ALTER TABLE user_logins DROP CONSTRAINT strict")
+    [[one]] = full.sql("SELECT message_id FROM sluice.quarantine WHERE sqlstate = '23514' LIMIT 1")
+    assert "replayed 1 messages: 1 rows" in full.ok("quarantine", "replay", one).stdout
+    out = full.ok("quarantine", "replay").stdout
+    assert "replayed 47 messages: 47 rows" in out
+    assert re.search(r"stay in the quarantine\s+1  missing_field user_id", out)
+    assert full.count("user_logins") == 99
+    assert full.count("sluice.quarantine") == 1
+    assert full.count("sluice.ledger") == 100
+    full.ok("quarantine", "replay")
+    assert full.count("user_logins") == 99
+
+
+def test_two_replays_at_once_load_each_message_once(full):
+    full.sql("ALTER TABLE user_logins DROP CONSTRAINT strict")
+    both = [full.start("quarantine", "replay") for _ in range(2)]
+    outputs = [process.communicate(timeout=60) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert full.count("user_logins") == 99
+    assert full.count("sluice.quarantine") == 1
+
+
+def test_drop_wants_a_filter_and_a_yes(full):
+    for arguments in ([], ["--yes"], ["--code", "missing_field"]):
+        refused = full.run("quarantine", "drop", *arguments)
+        assert refused.returncode == 2, arguments
+    assert "would drop 1 entries" in refused.stderr
+    assert full.count("sluice.quarantine") == 49
+    assert "dropped 1 entries" in full.ok("quarantine", "drop", "--code", "missing_field", "--yes").stdout
+    assert "dropped 48 entries" in full.ok("quarantine", "drop", "--all", "--yes").stdout
+    assert full.count("sluice.quarantine") == 0
+    assert full.count("sluice.ledger") == 100
+
+
+def test_redrive_moves_dead_letters_back_to_their_queue(world):
+    world.ok("init-db")
+    world.restart_queue("--queue", "login-dead", "--queue", "login-queue,VisibilityTimeout=5,DeadLetter=login-dead:1")
+    world.ok("send", SAMPLES)
+    world.ok("drain", env=world.environment(SLUICE_BAD_MESSAGES="leave"))
+    assert world.stats()["queues"]["login-dead"]["visible"] == 1
+    out = world.ok("redrive").stdout
+    assert "moved 1 messages of login-dead back to" in out
+    assert world.stats()["queues"]["login-dead"]["visible"] == 0
+    world.ok("drain")
+    assert world.count("sluice.quarantine") == 1
+
+
+def test_redrive_says_when_there_is_nothing_to_move_from(world):
+    world.ok("send", SAMPLES, "--create")
+    done = world.run("redrive")
+    assert done.returncode == 2 and "no dead-letter queue" in done.stderr
+
+
+def test_redrive_says_when_the_server_cannot(world):
+    """A server that refuses the operation, as some emulators do."""
+    world.restart_queue("--queue", "login-dead", "--queue", "login-queue,DeadLetter=login-dead:1",
+                        "--deny", "AKIATESTTESTTEST:StartMessageMoveTask")
+    done = world.run("redrive")
+    assert done.returncode == 2 and "sqs:StartMessageMoveTask" in done.stderr
