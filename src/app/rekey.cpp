@@ -146,7 +146,11 @@ awaitable<result<std::uint64_t>> rekeying::move(const part& p, std::uint64_t fro
       column, p.name, pages);
   auto tokens_of = pair_of(std::move(c.old_tokens), std::move(c.new_tokens));
   auto written = co_await connection_.execute(write, std::move(tokens_of));
-  if (!written) co_return written.error().why;
+  if (!written) {
+    failure why = written.error().why;
+    if (why.code == sqlstate("23505")) why.fix = "two rows hold one value under two keys: delete one of them";
+    co_return why;
+  }
   co_return written->affected;
 }
 

@@ -127,6 +127,14 @@ def test_what_cannot_be_opened_stays_and_is_reported(rotated):
     assert rotated.sql("SELECT id, left(masked_ip, 3) FROM user_logins WHERE id < 4 ORDER BY 1") == [["1", "10."], ["2", "k9."], ["3", None]]
 
 
+def test_one_value_under_two_keys_of_a_unique_column_is_said(rotated):
+    rotated.sql("TRUNCATE user_logins; CREATE UNIQUE INDEX ON user_logins (masked_ip)")
+    rotated.sql(f"INSERT INTO user_logins VALUES (1, '', 0, '{rotated.tokens[0]}'), (2, '', 0, '{rotated.fresh[0]}')")
+    done = rotated.run(*REKEY)
+    assert done.returncode == 1
+    assert "23505" in done.stderr and "one value under two keys" in done.stderr and rotated.fresh[0] not in done.stderr
+
+
 def test_each_partition_is_moved(rotated):
     rotated.sql(
         "ALTER TABLE user_logins RENAME TO first; CREATE TABLE user_logins (LIKE first) PARTITION BY RANGE (id);"
