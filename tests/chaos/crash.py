@@ -54,6 +54,12 @@ CHOICES = {"SLUICE_BATCH_ROWS": ["10", "40", "10000"], "SLUICE_THREADS": ["1", "
 AIM_MAX_S = 1.0
 
 
+def catches(pid, number):
+    """Whether a process has a handler for that signal (proc(5), SigCgt)."""
+    mask = pathlib.Path(f"/proc/{pid}/status").read_text().split("SigCgt:")[1].split()[0]
+    return int(mask, 16) >> (number - 1) & 1
+
+
 class Aim:
     """Acts once, when any process comes to a point of a transaction that loads rows. `act(process)` says whether its connection
     goes on; if not, what follows never reaches the other side."""
@@ -171,6 +177,8 @@ class Crash:
         return False
 
     def stop(self, process):
+        # Before its main begins nobody hears a signal, and SIGTERM ends it as it ends any program.
+        wait_for(lambda: catches(self._processes[process].pid, signal.SIGTERM), "it to listen", process=self._processes[process])
         self._processes[process].terminate()
         code = self._processes[process].wait(30)
         assert code == 0, f"sluice {process} ended with {code} when it was told to stop"
