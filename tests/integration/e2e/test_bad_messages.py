@@ -67,7 +67,7 @@ def test_dlq_gets_what_the_table_refuses_with_its_sqlstate(ready):
 
 def test_a_dlq_that_refuses_stops_sluice_and_deletes_nothing_bad(ready):
     ready.restart_queue(
-        "--queue", "login-dead", "--queue", "login-queue,DeadLetter=login-dead:10", "--deny", f"{ACCESS_KEY}:SendMessageBatch",
+        "--queue", "login-dead", "--queue", "login-queue,DeadLetter=login-dead:10", "--deny", f"{ACCESS_KEY}:SendMessage",
         "--fill", f"login-queue:{SAMPLES}:100",
     )
     done = ready.run("drain", env=ready.environment(SLUICE_BAD_MESSAGES="dlq"))
