@@ -4,45 +4,17 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <string_view>
+
+#include "record/personal.hpp"
 
 namespace sluice::app {
 namespace {
 
 using record::column;
 
-// Words, and pairs of words, that name what identifies or locates a person.
-constexpr std::array<std::string_view, 28> personal_words{
-    "ip",        "email", "mail",     "phone",  "mobile",   "msisdn",    "ssn",
-    "passport",  "birth", "birthday", "dob",    "surname",  "forename",  "firstname",
-    "lastname",  "iban",  "address",  "street", "postcode", "latitude",  "lat",
-    "longitude", "lon",   "imei",     "imsi",   "mac",      "device_id", "first_name"};
-
-/// "/device/clientIP" as "device_client_ip".
-std::string in_words(std::string_view name) {
-  std::string words;
-  bool lower_before = false;
-  for (const char letter : name) {
-    const auto c = static_cast<unsigned char>(letter);
-    if (std::isalnum(c) == 0) {
-      if (!words.empty() && words.back() != '_') words += '_';
-    } else {
-      if (std::isupper(c) != 0 && lower_before) words += '_';
-      words += static_cast<char>(std::tolower(c));
-    }
-    lower_before = std::islower(c) != 0 || std::isdigit(c) != 0;
-  }
-  return words;
-}
-
 bool is_personal_by_name(const column& c) {
-  return std::ranges::any_of(std::array{in_words(c.name), in_words(c.from)}, [](const std::string& words) {
-    return std::ranges::any_of(personal_words, [&](std::string_view word) {
-      return ('_' + words + '_').find(fmt::format("_{}_", word)) != std::string::npos;
-    });
-  });
+  return record::looks_personal(c.name) || record::looks_personal(c.from);
 }
 
 /// Other columns that have equal tokens for equal values.

@@ -22,14 +22,14 @@ std::string words_of(std::string_view name) {
   return words + " ";
 }
 
-constexpr std::array<std::string_view, 45> personal_words{
-    " ip ",          " ipv4 ",     " ipv6 ",       " email ",     " e mail ",    " mail ",     " phone ",
-    " mobile ",      " msisdn ",   " device id ",  " deviceid ",  " imei ",      " idfa ",     " gaid ",
-    " mac ",         " ssn ",      " passport ",   " licence ",   " license ",   " tax id ",   " birthday ",
-    " birth ",       " dob ",      " first name ", " last name ", " full name ", " surname ",  " given name ",
-    " family name ", " username ", " user name ",  " address ",   " street ",    " postcode ", " zip ",
-    " lat ",         " latitude ", " lon ",        " lng ",       " longitude ", " iban ",     " card ",
-    " password ",    " token ",    " gender "};
+constexpr std::array<std::string_view, 49> personal_words{
+    " ip ",      " ipv4 ",      " ipv6 ",       " email ",      " e mail ",      " mail ",     " phone ",
+    " mobile ",  " msisdn ",    " device id ",  " deviceid ",   " imei ",        " idfa ",     " gaid ",
+    " mac ",     " ssn ",       " passport ",   " licence ",    " license ",     " tax id ",   " birthday ",
+    " birth ",   " dob ",       " first name ", " last name ",  " firstname ",   " lastname ", " forename ",
+    " imsi ",    " full name ", " surname ",    " given name ", " family name ", " username ", " user name ",
+    " address ", " street ",    " postcode ",   " zip code ",   " lat ",         " latitude ", " lon ",
+    " lng ",     " longitude ", " iban ",       " card ",       " password ",    " token ",    " gender "};
 
 }  // namespace
 
