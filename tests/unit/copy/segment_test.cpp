@@ -41,7 +41,13 @@ TEST_CASE("a segment gives back what was added") {
   const uuid id = parse_uuid("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11").value();
   REQUIRE(add(s, "first", "{}", "h1"));
   const std::size_t offset = write_row(s, "second");
-  REQUIRE(s.add({id, 42, now, 7, "{\"a\":1}", "h2"}, offset, 2));
+  REQUIRE(s.add({.message_id = id,
+                 .sent_ms = 42,
+                 .hidden_until = now,
+                 .receive_count = 7,
+                 .body = "{\"a\":1}",
+                 .receipt_handle = "h2"},
+                offset, 2));
 
   REQUIRE(s.size() == 2);
   const copy::slot& m = s.slots()[1];
