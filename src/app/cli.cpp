@@ -53,6 +53,7 @@ struct command_line {
   unmask_options unmask;
   rekey_options rekey;
   quarantine_options quarantine;
+  key_options keys;
   std::string key_id = "k1";
 };
 
@@ -236,25 +237,37 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
   hide->add_option("--domain", line.mask.domain,
                    "columns that join share one; by default it is the source field")
       ->capture_default_str();
+  hide->add_option("--key", line.mask.key, "id of the key, where it is not the primary")->type_name("ID");
   hide->footer(
       "Example:\n  sluice mask 199.172.111.135 --domain ip     the token that column masked_ip holds");
 
   CLI::App* show = add(app, todo, line, "unmask", "open one token, or each line of standard input",
                        [&line](const config& c) { return unmask_values(c, line.unmask); });
   add_config(*show, line);
+  add_database(*show, line);
   add_setting(*show, line, "--audit-file", "audit.file");
   show->add_option("token", line.unmask.token, "what to open; none: standard input")->type_name("TOKEN");
   show->add_option("--reason", line.unmask.reason, "what you need it for: it is written to the audit log")
       ->required()
       ->type_name("TEXT");
+  CLI::Option* column =
+      show->add_option("--column", line.unmask.column, "of the plan: its scheme and domain apply")
+          ->type_name("COLUMN");
+  show->add_option("--where", line.unmask.where,
+                   "open that column in the rows of the table where this holds; several: all")
+      ->allow_extra_args(false)
+      ->needs(column)
+      ->excludes("token")
+      ->type_name("COLUMN=VALUE");
   show->add_option("--scheme", line.unmask.scheme, "aes_siv, ipcrypt_deterministic, ipcrypt_pfx or base64")
       ->capture_default_str();
   show->add_option("--domain", line.unmask.domain, "of the column that it comes from")->capture_default_str();
-  show->add_option("--key", line.unmask.ip_key,
+  show->add_option("--key", line.unmask.key,
                    "id of the key that made an address, which cannot say; the primary by default")
       ->type_name("ID");
   show->footer(
-      "Example:\n  psql -Atc 'SELECT masked_ip FROM user_logins' | sluice unmask --reason 'ticket 42'");
+      "Examples:\n  sluice unmask --column masked_ip --where user_id=U1 --reason 'ticket 42'\n  psql -Atc "
+      "'SELECT masked_ip FROM user_logins' | sluice unmask --reason 'ticket 42'");
 
   CLI::App* renew = add(app, todo, line, "rekey", "move a column's tokens to the primary key",
                         [&line](const config& c) { return rekey(c, line.rekey); });
@@ -274,13 +287,35 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
   add_queue(*back, line);
   back->footer(
       "Example:\n  sluice redrive --queue logins     from the dead-letter queue of logins, back to logins");
+}
 
-  CLI::App* keys = app.add_subcommand("keygen", "print a new key ring, for SLUICE_KEYS");
-  keys->add_option("id", line.key_id, "id of its key: 1 to 16 letters, digits, - or _")
+void add_keys(CLI::App& app, command_line& line, std::function<int()>& todo) {
+  CLI::App* make = app.add_subcommand("keygen", "print a new key ring, for SLUICE_KEYS");
+  make->add_option("id", line.key_id, "id of its key: 1 to 16 letters, digits, - or _")
       ->capture_default_str()
       ->type_name("ID");
-  keys->footer("Example:\n  export SLUICE_KEYS=\"$(sluice keygen 2026a)\"");
-  keys->callback([&todo, &line] { todo = [&line] { return keygen(line.key_id); }; });
+  make->footer("Example:\n  export SLUICE_KEYS=\"$(sluice keygen 2026a)\"");
+  make->callback([&todo, &line] { todo = [&line] { return keygen(line.key_id); }; });
+
+  CLI::App* keys = app.add_subcommand(
+      "keys", "list the ring, or change it: in SLUICE_KEYS_FILE where it is; else the new ring is printed");
+  keys->require_subcommand(1);
+  using action = key_options::action;
+  const auto add_action = [&](action what, const char* name, const char* help) {
+    CLI::App* sub = add(*keys, todo, line, name, help, [&line, what](const config& c) {
+      line.keys.what = what;
+      return manage_keys(c, line.keys);
+    });
+    if (what != action::list)
+      sub->add_option("id", line.keys.id, "the key's id")->required()->type_name("ID");
+  };
+  add_action(action::list, "list", "show the ids, and which is the primary");
+  add_action(action::add, "add", "add a new key, which unmasks but does not mask yet");
+  add_action(action::primary, "primary", "mask with this key from now on; the one before is retired");
+  add_action(action::remove, "remove", "destroy a key: what only it can open is lost for ever");
+  keys->footer(
+      "Example:\n  sluice keys add 2026b; sluice keys primary 2026b; kill -HUP \"$(pidof sluice)\"; sluice "
+      "rekey ...");
 }
 
 void add_manuals(CLI::App& app, std::string& shell, std::function<int()>& todo) {
@@ -327,6 +362,7 @@ int parse_and_run(int argc, char** argv) {
   command_line line;
   std::function<int()> todo;
   add_commands(app, line, todo);
+  add_keys(app, line, todo);
   std::string shell;
   add_manuals(app, shell, todo);
   app.add_flag_callback(

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "app/config.hpp"
 #include "pg/quarantine.hpp"
@@ -35,15 +36,18 @@ struct mask_options {
   std::string value;  ///< empty: each line of standard input
   std::string scheme = "aes_siv";
   std::string domain = "ip";
+  std::string key;  ///< its id; empty: the primary
 };
 int mask_values(const config& c, const mask_options& o);
 
 struct unmask_options {
   std::string token;  ///< empty: each line of standard input
   std::string reason;
+  std::string column;  ///< of the plan, whose rule applies; empty: the three below are the rule
   std::string scheme = "aes_siv";
   std::string domain = "ip";
-  std::string ip_key;  ///< that made an address; empty: the primary
+  std::string key;                 ///< of ipcrypt, whose addresses do not name it: its id; empty: the rule's
+  std::vector<std::string> where;  ///< COLUMN=VALUE, all of them: open `column` in these rows of the table
 };
 /// Writes to the audit log what it opens, then prints it.
 int unmask_values(const config& c, const unmask_options& o);
@@ -75,5 +79,12 @@ int drop_quarantine(const config& c, const quarantine_options& o);
 int redrive(const config& c);
 
 int keygen(const std::string& id);
+
+struct key_options {
+  enum class action { list, add, primary, remove } what = action::list;
+  std::string id;
+};
+/// Changes the ring of SLUICE_KEYS_FILE, or prints what SLUICE_KEYS becomes.
+int manage_keys(const config& c, const key_options& o);
 
 }  // namespace sluice::app

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <iostream>
-#include <stdexcept>
 #include <string>
 
 #include "app/commands.hpp"
@@ -25,6 +24,7 @@ int mask_values(const config& c, const mask_options& o) {
   mask::rule rule;
   rule.how = *found;
   rule.domain = o.domain;
+  rule.key = o.key;
   auto masker = mask::masker::make(rule, *keys);
   if (!masker) {
     print_failure(masker.error());
@@ -46,17 +46,6 @@ int mask_values(const config& c, const mask_options& o) {
     print_failure(
         {errc::bad_message, fmt::format("line {}: this is not a value that {} can mask", number, o.scheme)});
     return exit_code::failed;
-  }
-  return exit_code::done;
-}
-
-int keygen(const std::string& id) {
-  try {
-    fmt::print("{}\n", mask::key_ring::generate(id));
-  } catch (const std::invalid_argument&) {
-    print_failure({errc::bad_configuration, fmt::format("'{}' cannot be the id of a key", id),
-                   "take 1 to 16 letters, digits, - or _"});
-    return exit_code::refused;
   }
   return exit_code::done;
 }

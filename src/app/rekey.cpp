@@ -131,7 +131,7 @@ awaitable<result<std::uint64_t>> rekeying::move(const part& p, std::uint64_t fro
   const std::string column = pg::quote_identifier(options_.column);
   const std::string pages =
       fmt::format("t.ctid >= '({},0)' AND t.ctid < '({},0)'", from, std::min(from + batch_pages, p.pages));
-  const std::string mine = keys_.primary() + '.';
+  const std::string mine = mask::key_of(rule_, keys_) + '.';
   const std::string look =
       fmt::format("SELECT t.{0}, count(*) FROM ONLY {1} t WHERE {2} AND left(t.{0}, {3}) <> {4} GROUP BY 1",
                   column, p.name, pages, mine.size(), pg::quote_literal(mine));
@@ -228,7 +228,7 @@ awaitable<result<int>> move_all(boost::asio::any_io_executor executor, const con
 
   const tally& found = work.found();
   fmt::print("{} tokens {} key {}\n", grouped(found.moved), o.dry_run ? "would move to" : "moved to",
-             (*keys)->primary());
+             mask::key_of(*rule, **keys));
   if (!ended) {
     print_failure(ended.error());
     co_return exit_code::failed;

@@ -10,9 +10,14 @@
 #include "app/commands.hpp"
 #include "app/context.hpp"
 #include "mask/unmask.hpp"
+#include "pg/catalogue.hpp"
+#include "pg/connection.hpp"
 
 namespace sluice::app {
 namespace {
+
+template <class T>
+using awaitable = boost::asio::awaitable<T>;
 
 constexpr std::size_t tokens_max = 10'000;  // opened for one audit line
 
@@ -30,14 +35,14 @@ std::vector<std::string> read_tokens(std::istream& in) {
 }
 
 opened open_all(const std::vector<std::string>& tokens, const mask::rule& rule, const mask::key_ring& keys,
-                std::string_view ip_key, audit_entry& entry) {
+                audit_entry& entry) {
   opened out;
   for (const std::string& token : tokens) {
     if (token.empty()) {
       out.values.emplace_back();
       continue;
     }
-    auto value = mask::unmask(token, rule, keys, ip_key);
+    auto value = mask::unmask(token, rule, keys);
     if (!value) {
       out.ended_by = value.error();
       return out;
@@ -50,16 +55,79 @@ opened open_all(const std::vector<std::string>& tokens, const mask::rule& rule, 
   return out;
 }
 
+result<mask::rule> find_rule(const config& c, const unmask_options& o) {
+  mask::rule rule;
+  if (o.column.empty()) {
+    const auto scheme = mask::scheme_from(o.scheme);
+    if (!scheme) {
+      return failure{errc::bad_configuration, fmt::format("there is no scheme '{}'", o.scheme),
+                     "see sluice unmask --help"};
+    }
+    rule.how = *scheme;
+    rule.domain = o.domain;
+  } else {
+    const auto planned = std::ranges::find(c.plan.columns, o.column, &record::column::name);
+    if (planned == c.plan.columns.end() || !planned->mask) {
+      return failure{errc::bad_configuration, fmt::format("the plan masks no column {}", o.column)};
+    }
+    rule = *planned->mask;
+  }
+  if (!o.key.empty()) rule.key = o.key;
+  return rule;
+}
+
+/// What the column holds in the rows that were asked for.
+awaitable<result<int>> read_column(boost::asio::any_io_executor executor, const config& c,
+                                   const unmask_options& o, std::vector<std::string>& tokens) {
+  std::string sql = fmt::format("SELECT {} FROM {}", pg::quote_identifier(o.column), pg::target_name(c.plan));
+  std::vector<std::optional<std::string>> values;
+  for (const std::string& condition : o.where) {
+    const auto equals = condition.find('=');
+    if (equals == condition.npos || equals == 0) {
+      co_return failure{errc::bad_configuration, "--where wants COLUMN=VALUE", "see sluice unmask --help"};
+    }
+    values.emplace_back(condition.substr(equals + 1));
+    sql += fmt::format("{}{} = ${}", values.size() == 1 ? " WHERE " : " AND ",
+                       pg::quote_identifier(condition.substr(0, equals)), values.size());
+  }
+  sql += fmt::format(" LIMIT {}", tokens_max + 1);
+  pg::connection database(std::move(executor), c.database);
+  if (auto connected = co_await database.connect(); !connected) co_return connected.error();
+  auto found = co_await database.execute(sql, values);
+  if (!found) co_return found.error().why;
+  if (found->values.size() > tokens_max) {
+    co_return failure{errc::bad_configuration, fmt::format("more than {} rows", tokens_max),
+                      "narrow it with another --where; nothing was opened"};
+  }
+  for (auto& row : found->values) tokens.push_back(std::move(row[0]).value_or(std::string()));
+  co_return exit_code::done;
+}
+
+/// Opens, writes to the audit log, and then shows.
+int show(const config& c, const unmask_options& o, const mask::rule& rule, const mask::key_ring& keys,
+         const std::vector<std::string>& tokens, std::size_t first_line) {
+  std::string which = fmt::format("{} domain {}", to_string(rule.how), rule.domain);
+  if (!o.column.empty()) which = fmt::format("{}.{}, {}", c.plan.table, o.column, which);
+  audit_entry entry{"unmask", std::move(which), o.reason, {}, 0};
+  const opened out = open_all(tokens, rule, keys, entry);
+  // Before anything is shown; an attempt that opened nothing is written down too.
+  if (auto written = audit(c, entry); !written) {
+    print_failure(written.error());
+    return exit_code::refused;
+  }
+  for (const std::string& value : out.values) fmt::print("{}\n", value);
+  if (!out.ended_by) return exit_code::done;
+  failure why = *out.ended_by;
+  if (o.token.empty()) why = std::move(why).in(fmt::format("line {}", first_line + out.values.size()));
+  print_failure(why);
+  return exit_code::failed;
+}
+
 }  // namespace
 
 int unmask_values(const config& c, const unmask_options& o) {
-  const auto found = mask::scheme_from(o.scheme);
-  if (!found) {
-    print_failure({errc::bad_configuration, fmt::format("there is no scheme '{}'", o.scheme),
-                   "see sluice unmask --help"});
-    return exit_code::refused;
-  }
-  auto keys = load_keys(c);
+  const auto rule = find_rule(c, o);
+  auto keys = rule ? load_keys(c) : rule.error();
   if (keys && !*keys) {
     keys = failure{errc::missing_key, "there is no key ring to unmask with",
                    "set SLUICE_KEYS or SLUICE_KEYS_FILE to the ring that masked"};
@@ -68,29 +136,19 @@ int unmask_values(const config& c, const unmask_options& o) {
     print_failure(keys.error());
     return exit_code::refused;
   }
-  mask::rule rule;
-  rule.how = *found;
-  rule.domain = o.domain;
-
-  std::vector<std::string> tokens = {o.token};
+  std::vector<std::string> tokens;
+  if (!o.token.empty()) tokens.push_back(o.token);
+  if (!o.where.empty()) {
+    const int read = run_to_end([&](boost::asio::any_io_executor executor) {
+      return read_column(std::move(executor), c, o, tokens);
+    });
+    if (read != exit_code::done) return read;
+  }
+  if (!o.token.empty() || !o.where.empty()) return show(c, o, *rule, **keys, tokens, 1);
   for (std::size_t line = 1;; line += tokens.size()) {
-    if (o.token.empty()) tokens = read_tokens(std::cin);
+    tokens = read_tokens(std::cin);
     if (tokens.empty()) return exit_code::done;
-    audit_entry entry{"unmask", fmt::format("{} domain {}", o.scheme, o.domain), o.reason, {}, 0};
-    const opened out = open_all(tokens, rule, **keys, o.ip_key, entry);
-    // Before anything is shown; an attempt that opened nothing is written down too.
-    if (auto written = audit(c, entry); !written) {
-      print_failure(written.error());
-      return exit_code::refused;
-    }
-    for (const std::string& value : out.values) fmt::print("{}\n", value);
-    if (out.ended_by) {
-      failure why = *out.ended_by;
-      if (o.token.empty()) why = std::move(why).in(fmt::format("line {}", line + out.values.size()));
-      print_failure(why);
-      return exit_code::failed;
-    }
-    if (!o.token.empty()) return exit_code::done;
+    if (const int shown = show(c, o, *rule, **keys, tokens, line); shown != exit_code::done) return shown;
   }
 }
 

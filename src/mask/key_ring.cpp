@@ -6,9 +6,9 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <initializer_list>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 
@@ -81,6 +81,14 @@ result<secret> read_key(std::string_view id, const toml::node& node, std::string
   return material;
 }
 
+secret random_key() {
+  std::string bytes(key_ring::key_bytes_min, '\0');
+  openssl::require(
+      RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size())) == 1,
+      "RAND_bytes");
+  return secret(std::move(bytes));
+}
+
 }  // namespace
 
 result<std::shared_ptr<const key_ring>> key_ring::parse(std::string_view toml, std::string_view source_name) {
@@ -127,11 +135,56 @@ result<std::shared_ptr<const key_ring>> key_ring::parse(std::string_view toml, s
 
 std::string key_ring::generate(std::string_view id) {
   if (!valid_key_id(id)) throw std::invalid_argument("a key's id is 1 to 16 of A-Z a-z 0-9 _ -");
-  std::array<unsigned char, key_bytes_min> bytes{};
-  openssl::require(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1, "RAND_bytes");
-  const secret text(base64(text_of(std::as_bytes(std::span(bytes)))));
-  explicit_bzero(bytes.data(), bytes.size());
-  return fmt::format(R"(ring = {{ primary = "{0}", keys = {{ {0} = "{1}" }} }})", id, text.reveal());
+  key_ring ring;
+  ring.primary_ = id;
+  ring.entries_.push_back({std::string(id), random_key()});
+  return std::string(ring.text().reveal());
+}
+
+result<std::shared_ptr<const key_ring>> key_ring::with_new(std::string_view id) const {
+  if (!valid_key_id(id)) {
+    return failure{errc::bad_configuration, fmt::format("'{}' cannot be the id of a key", id),
+                   "take 1 to 16 letters, digits, - or _"};
+  }
+  if (std::ranges::find(entries_, id, &entry::id) != entries_.end()) {
+    return failure{errc::bad_configuration, fmt::format("the key ring has a key '{}' already", id),
+                   "tokens name their key: each needs an id of its own"};
+  }
+  auto made = std::make_shared<key_ring>(*this);
+  made->entries_.push_back({std::string(id), random_key()});
+  return std::shared_ptr<const key_ring>(std::move(made));
+}
+
+result<std::shared_ptr<const key_ring>> key_ring::with_primary(std::string_view id) const {
+  if (auto found = find(id); !found) return found.error();
+  auto made = std::make_shared<key_ring>(*this);
+  made->primary_ = id;
+  return std::shared_ptr<const key_ring>(std::move(made));
+}
+
+result<std::shared_ptr<const key_ring>> key_ring::without(std::string_view id) const {
+  const auto found = find(id);
+  if (!found) return found.error();
+  if (id == primary_) {
+    return failure{errc::bad_configuration, fmt::format("key '{}' is the primary", id),
+                   "make another the primary first"};
+  }
+  auto made = std::make_shared<key_ring>(*this);
+  made->entries_.erase(made->entries_.begin() + (*found - entries_.begin()));
+  return std::shared_ptr<const key_ring>(std::move(made));
+}
+
+secret key_ring::text() const {
+  std::string line = fmt::format(R"(ring = {{ primary = "{}", keys = {{ )", primary_);
+  // Enough from the start: a string that grows leaves what it held behind.
+  line.reserve(line.size() + entries_.size() * 256);
+  for (const entry& e : entries_) {
+    const secret encoded(base64(e.material.reveal()));
+    fmt::format_to(std::back_inserter(line), R"({}{} = "{}")", &e == entries_.data() ? "" : ", ", e.id,
+                   encoded.reveal());
+  }
+  line += " } }";
+  return secret(std::move(line));
 }
 
 std::vector<std::string> key_ring::ids() const {
@@ -141,14 +194,18 @@ std::vector<std::string> key_ring::ids() const {
   return all;
 }
 
+result<std::vector<key_ring::entry>::const_iterator> key_ring::find(std::string_view id) const {
+  const auto found = std::ranges::find(entries_, id, &entry::id);
+  if (found != entries_.end()) return found;
+  return failure{errc::missing_key, fmt::format("the key ring has no key '{}'", id),
+                 "keep retired keys in the ring as long as their tokens are stored"};
+}
+
 result<secret> key_ring::derive(std::string_view id, std::string_view scheme_name, std::string_view domain,
                                 std::size_t bytes) const {
-  const auto found = std::ranges::find(entries_, id, &entry::id);
-  if (found == entries_.end()) {
-    return failure{errc::missing_key, fmt::format("the key ring has no key '{}'", id),
-                   "keep retired keys in the ring as long as their tokens are stored"};
-  }
-  return hkdf_sha256(found->material.reveal(), {}, fmt::format("sluice/v1/{}/{}", scheme_name, domain),
+  const auto found = find(id);
+  if (!found) return found.error();
+  return hkdf_sha256((*found)->material.reveal(), {}, fmt::format("sluice/v1/{}/{}", scheme_name, domain),
                      bytes);
 }
 

@@ -32,6 +32,15 @@ class key_ring {
   /// cannot be a key's.
   static std::string generate(std::string_view id);
 
+  /// Other rings made of this one: with a new random key beside its own, with another primary, or without one
+  /// key. `bad_configuration` for an id that cannot be one or is there already, and for the primary's
+  /// removal; `missing_key` for an id that is not there.
+  result<std::shared_ptr<const key_ring>> with_new(std::string_view id) const;
+  result<std::shared_ptr<const key_ring>> with_primary(std::string_view id) const;
+  result<std::shared_ptr<const key_ring>> without(std::string_view id) const;
+  /// The ring itself, keys and all, on one line that `parse` takes.
+  secret text() const;
+
   const std::string& primary() const noexcept { return primary_; }
   std::vector<std::string> ids() const;
   /// HKDF-SHA256 (RFC 5869) of the key `id`, info = "sluice/v1/<scheme>/<domain>", `bytes` long.
@@ -44,6 +53,8 @@ class key_ring {
     std::string id;
     secret material;
   };
+  result<std::vector<entry>::const_iterator> find(std::string_view id) const;
+
   std::string primary_;
   std::vector<entry> entries_;
 };

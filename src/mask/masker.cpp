@@ -132,9 +132,10 @@ result<std::unique_ptr<mask_function>> make_keyed(const rule& r, const std::shar
                    fmt::format("{} needs a key, and there is no key ring", to_string(r.how)),
                    "make one with `sluice keygen` and set SLUICE_KEYS"};
   }
-  auto key = keys->derive(keys->primary(), to_string(r.how), r.domain, key_bytes);
+  const std::string& id = key_of(r, *keys);
+  auto key = keys->derive(id, to_string(r.how), r.domain, key_bytes);
   if (!key) return key.error();
-  return std::unique_ptr<mask_function>(std::make_unique<Keyed>(keys->primary(), *key));
+  return std::unique_ptr<mask_function>(std::make_unique<Keyed>(id, *key));
 }
 
 result<std::unique_ptr<mask_function>> make_function(const rule& r,

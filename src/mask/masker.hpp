@@ -29,8 +29,8 @@ class mask_function;
 ///   is starred whole.
 class masker {
  public:
-  /// `missing_key` when the scheme needs a key and `keys` is null; `bad_configuration` when it needs a domain
-  /// and there is none.
+  /// `missing_key` when the scheme needs a key and `keys` is null or lacks it; `bad_configuration` when it
+  /// needs a domain and there is none.
   static result<masker> make(const rule& r, const std::shared_ptr<const key_ring>& keys);
   masker(masker&&) noexcept;
   masker& operator=(masker&&) noexcept;

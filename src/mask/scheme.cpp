@@ -28,11 +28,15 @@ std::optional<scheme> scheme_from(std::string_view name) noexcept {
 }
 
 bool needs_key(scheme s) noexcept {
-  return names_its_key(s) || s == scheme::ipcrypt_deterministic || s == scheme::ipcrypt_pfx;
+  return names_its_key(s) || gives_addresses(s);
 }
 
 bool names_its_key(scheme s) noexcept {
   return s == scheme::aes_siv || s == scheme::hmac_sha256;
+}
+
+bool gives_addresses(scheme s) noexcept {
+  return s == scheme::ipcrypt_deterministic || s == scheme::ipcrypt_pfx;
 }
 
 bool is_reversible(scheme s) noexcept {

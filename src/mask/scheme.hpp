@@ -17,6 +17,8 @@ std::optional<scheme> scheme_from(std::string_view name) noexcept;
 bool needs_key(scheme s) noexcept;
 /// Whether a token says under which key it was made: `<key id>.<base64url>`. An address cannot.
 bool names_its_key(scheme s) noexcept;
+/// Takes addresses and gives addresses: ipcrypt.
+bool gives_addresses(scheme s) noexcept;
 /// Whether the key, or anybody, can get the value back.
 bool is_reversible(scheme s) noexcept;
 /// What a column must hold at least: the fewest characters that a token can have, with a key id of one

@@ -29,22 +29,21 @@ result<unmasked> open_aes_siv(std::string_view text, const rule& r, const key_ri
 }
 
 template <class Cipher>
-result<unmasked> open_ip(std::string_view text, const rule& r, const key_ring& keys,
-                         std::string_view key_id) {
+result<unmasked> open_ip(std::string_view text, const rule& r, const key_ring& keys) {
   const auto ip = parse_ip(text);
   if (!ip) return failure{errc::bad_message, "this is not an address"};
-  if (key_id.empty()) key_id = keys.primary();
+  const std::string& key_id = key_of(r, keys);
   const auto key = keys.derive(key_id, to_string(r.how), r.domain, Cipher::key_bytes);
   if (!key) return key.error();
   std::string value(ip_text_size_max, '\0');
   value.resize(
       static_cast<std::size_t>(ip_to(Cipher(key->reveal()).decrypt(*ip), value.data()) - value.data()));
-  return unmasked{std::move(value), std::string(key_id)};
+  return unmasked{std::move(value), key_id};
 }
 
 }  // namespace
 
-result<unmasked> unmask(std::string_view text, const rule& r, const key_ring& keys, std::string_view ip_key) {
+result<unmasked> unmask(std::string_view text, const rule& r, const key_ring& keys) {
   switch (r.how) {
     case scheme::aes_siv: return open_aes_siv(text, r, keys);
     case scheme::base64: {
@@ -52,8 +51,8 @@ result<unmasked> unmask(std::string_view text, const rule& r, const key_ring& ke
       if (!value) return failure{errc::bad_message, "this is not base64"};
       return unmasked{*std::move(value), {}};
     }
-    case scheme::ipcrypt_deterministic: return open_ip<ipcrypt_deterministic>(text, r, keys, ip_key);
-    case scheme::ipcrypt_pfx: return open_ip<ipcrypt_pfx>(text, r, keys, ip_key);
+    case scheme::ipcrypt_deterministic: return open_ip<ipcrypt_deterministic>(text, r, keys);
+    case scheme::ipcrypt_pfx: return open_ip<ipcrypt_pfx>(text, r, keys);
     case scheme::hmac_sha256:
     case scheme::redact:
     case scheme::partial: break;

@@ -18,9 +18,8 @@ struct unmasked {
 /// a token or does not authenticate with this rule's domain, `bad_configuration` for a scheme that cannot be
 /// reversed. No failure quotes the token.
 ///
-/// An address says neither under which key it was made nor whether it was: `ip_key` names the key of the
-/// ipcrypt schemes (empty: the primary), and with a wrong one they give a wrong address.
-result<unmasked> unmask(std::string_view text, const rule& r, const key_ring& keys,
-                        std::string_view ip_key = {});
+/// An address says neither under which key it was made nor whether it was: the ipcrypt schemes take that of
+/// the rule, and with a wrong one they give a wrong address.
+result<unmasked> unmask(std::string_view text, const rule& r, const key_ring& keys);
 
 }  // namespace sluice::mask

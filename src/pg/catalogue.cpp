@@ -14,10 +14,6 @@ namespace {
 using boost::asio::awaitable;
 using row = std::vector<std::optional<std::string>>;
 
-std::string target_name(const record::plan& p) {
-  return (p.schema.empty() ? "" : quote_identifier(p.schema) + ".") + quote_identifier(p.table);
-}
-
 bool yes(const row& r, std::size_t column) {
   return r.at(column) == "t";
 }
@@ -183,6 +179,10 @@ void check_own(const row& r, const record::plan& p, std::string_view user, std::
 }
 
 }  // namespace
+
+std::string target_name(const record::plan& p) {
+  return (p.schema.empty() ? "" : quote_identifier(p.schema) + ".") + quote_identifier(p.table);
+}
 
 std::string table_sql(const record::plan& p) {
   std::string sql;

@@ -10,6 +10,9 @@
 
 namespace sluice::pg {
 
+/// The plan's table in SQL, quoted, with its schema if the plan names one.
+std::string target_name(const record::plan& p);
+
 /// The SQL that creates the target, and its schema, if they do not exist.
 std::string table_sql(const record::plan& p);
 /// The SQL that creates what is missing: the target (IF NOT EXISTS), schema `sluice`, ledger, quarantine.

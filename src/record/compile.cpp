@@ -31,7 +31,7 @@ result<mask::scheme> read_scheme(const toml_section& in, std::string_view key, s
 }
 
 result<mask::rule> read_rule(const toml_section& in) {
-  static constexpr std::array<std::string_view, 4> known{"scheme", "domain", "constant", "keep_last"};
+  static constexpr std::array<std::string_view, 5> known{"scheme", "domain", "key", "constant", "keep_last"};
   if (auto only = in.only(known); !only) return only.error();
   mask::rule r;
   const auto name = in.get<std::string>("scheme", {});
@@ -42,6 +42,9 @@ result<mask::rule> read_rule(const toml_section& in) {
   const auto domain = in.get<std::string>("domain", {});
   if (!domain) return domain.error();
   r.domain = *domain;
+  const auto key_id = in.get<std::string>("key", {});
+  if (!key_id) return key_id.error();
+  r.key = *key_id;
   const auto constant = in.get<std::string>("constant", r.constant);
   if (!constant) return constant.error();
   r.constant = *constant;
@@ -54,7 +57,8 @@ result<mask::rule> read_rule(const toml_section& in) {
     return in.find(key) != nullptr && !applies;
   };
   for (const auto& [key, applies] :
-       {std::pair("domain", mask::needs_key(r.how)), std::pair("constant", r.how == mask::scheme::redact),
+       {std::pair("domain", mask::needs_key(r.how)), std::pair("key", mask::needs_key(r.how)),
+        std::pair("constant", r.how == mask::scheme::redact),
         std::pair("keep_last", r.how == mask::scheme::partial)}) {
     if (misplaced(key, applies)) {
       return in.wrong(key, fmt::format("'{}' does not apply to {}", key, to_string(r.how)));
@@ -78,7 +82,8 @@ result<> read_mask(const toml_section& in, const plan&, column& c) {
     return in.wrong("pii", fmt::format("column {} is tagged pii and has no mask", c.name),
                     "add mask = \"aes_siv\", or another scheme");
   }
-  if (!c.is_text()) {
+  const bool is_address = c.type == column_type::inet && !c.is_array;
+  if (!c.is_text() && !is_address) {
     return in.wrong(
         "mask", fmt::format("column {} is {}: only text and varchar can be masked", c.name, c.sql_type()));
   }
@@ -92,6 +97,12 @@ result<> read_mask(const toml_section& in, const plan&, column& c) {
     const auto scheme = read_scheme(in, "mask", *name);
     if (!scheme) return scheme.error();
     c.mask = mask::rule{.how = *scheme};
+  }
+  if (is_address && !mask::gives_addresses(c.mask->how)) {
+    return in.wrong(
+        "mask",
+        fmt::format("column {} is inet, and {} does not give addresses", c.name, to_string(c.mask->how)),
+        "take ipcrypt_deterministic or ipcrypt_pfx, or make the column text");
   }
   if (mask::needs_key(c.mask->how) && c.mask->domain.empty()) c.mask->domain = domain_of(c);
   return {};

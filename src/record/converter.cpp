@@ -1,11 +1,13 @@
 #include "record/converter.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <stdexcept>
 #include <utility>
 
+#include "mask/ipcrypt.hpp"
 #include "record/decimal.hpp"
 #include "record/raw_json.hpp"
 #include "record/scalars.hpp"
@@ -240,12 +242,7 @@ reason converter::write_typed(std::string_view text, copy::row_writer& row) {
       row.uuid(*id);
       return reasons::none;
     }
-    case column_type::inet: {
-      const auto network = parse_inet(text);
-      if (!network) return reasons::bad_format;
-      row.inet(std::span(network->address).first(network->bytes), network->prefix_bits);
-      return reasons::none;
-    }
+    case column_type::inet: return write_address(text, row);
     case column_type::bytea: return write_bytes(text, row);
     case column_type::jsonb: break;
   }
@@ -268,6 +265,19 @@ reason converter::write_string(std::string_view text, copy::row_writer& row) {
   if (end == nullptr) return reasons::bad_format;
   if (too_long({token, end})) return reasons::too_long;
   row.end_field(end);
+  return reasons::none;
+}
+
+reason converter::write_address(std::string_view text, copy::row_writer& row) {
+  std::array<char, mask::ip_text_size_max> hidden{};  // only ipcrypt masks an inet column
+  if (mask_) {
+    const char* end = mask_->mask_to(text, hidden.data());
+    if (end == nullptr) return reasons::bad_format;
+    text = {hidden.data(), end};
+  }
+  const auto network = parse_inet(text);
+  if (!network) return reasons::bad_format;
+  row.inet(std::span(network->address).first(network->bytes), network->prefix_bits);
   return reasons::none;
 }
 

@@ -44,6 +44,7 @@ class converter {
   reason write_mapped(std::string_view key, copy::row_writer& row);
   reason write_typed(std::string_view text, copy::row_writer& row);
   reason write_string(std::string_view text, copy::row_writer& row);
+  reason write_address(std::string_view text, copy::row_writer& row);
   reason write_bytes(std::string_view text, copy::row_writer& row) const;
   reason write_number(std::string_view text, copy::row_writer& row) const;
   reason write_numeric(std::string_view text, copy::row_writer& row) const;

@@ -213,6 +213,6 @@ def test_check_grades_what_the_plan_does_with_persons(ready):
 
 
 def test_help_has_examples_and_version_is_one_line(world):
-    for command in ("run", "drain", "check", "init-db", "send", "mask", "unmask", "rekey", "keygen"):
+    for command in ("run", "drain", "check", "init-db", "send", "mask", "unmask", "rekey", "keys", "keygen"):
         assert "Example" in world.ok(command, "--help").stdout
     assert world.ok("--version").stdout.startswith("sluice 0.")

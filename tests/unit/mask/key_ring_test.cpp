@@ -62,6 +62,28 @@ TEST_CASE("a key is derived for each scheme and domain by HKDF-SHA256") {
   CHECK(unknown.error().code == errc::missing_key);
 }
 
+TEST_CASE("a ring is made of another, which stays as it was") {
+  const auto one = key_ring::parse(key_ring::generate("a"), "generated").value();
+  const auto two = one->with_new("b").value();
+  CHECK(two->ids() == std::vector<std::string>{"a", "b"});
+  CHECK(two->primary() == "a");
+  const auto turned = two->with_primary("b").value();
+  CHECK(turned->primary() == "b");
+  CHECK(one->ids() == std::vector<std::string>{"a"});
+
+  const auto again = key_ring::parse(turned->text().reveal(), "text").value();
+  CHECK(again->primary() == "b");
+  for (const char* id : {"a", "b"})
+    CHECK(again->derive(id, "aes_siv", "d", 64).value() == two->derive(id, "aes_siv", "d", 64).value());
+  CHECK(turned->without("a").value()->ids() == std::vector<std::string>{"b"});
+
+  CHECK(two->with_new("a").error().code == errc::bad_configuration);
+  CHECK(two->with_new("a.b").error().code == errc::bad_configuration);
+  CHECK(two->without("a").error().code == errc::bad_configuration);
+  CHECK(two->without("c").error().code == errc::missing_key);
+  CHECK(two->with_primary("c").error().code == errc::missing_key);
+}
+
 TEST_CASE("a ring that cannot be trusted is refused, with its line") {
   struct test {
     std::string_view text;

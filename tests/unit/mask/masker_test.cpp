@@ -153,6 +153,20 @@ TEST_CASE("a keyed scheme fails closed without key or domain") {
   }
 }
 
+TEST_CASE("a rule may name a key that is not the primary") {
+  const ring both =
+      ring_of("primary = 'k2'\n[keys]\nk1 = '" + std::string(key_a) + "'\nk2 = '" + std::string(key_b) + "'");
+  for (const scheme s :
+       {scheme::aes_siv, scheme::hmac_sha256, scheme::ipcrypt_deterministic, scheme::ipcrypt_pfx}) {
+    const rule pinned{.how = s, .domain = "ip", .key = "k1"};
+    const std::string token = masked(pinned, "10.0.0.1", both);
+    CHECK(token == masked({.how = s, .domain = "ip"}, "10.0.0.1"));
+    CHECK(token != masked({.how = s, .domain = "ip"}, "10.0.0.1", both));
+    if (is_reversible(s)) CHECK(unmask(token, pinned, *both).value().value == "10.0.0.1");
+    CHECK(code_of(masker::make({.how = s, .domain = "d", .key = "k9"}, both).error()) == errc::missing_key);
+  }
+}
+
 TEST_CASE("schemes have names") {
   for (const scheme s : {scheme::aes_siv, scheme::hmac_sha256, scheme::ipcrypt_deterministic,
                          scheme::ipcrypt_pfx, scheme::base64, scheme::redact, scheme::partial}) {

@@ -157,11 +157,19 @@ TEST_CASE("a mistake is told with its line, and what to do") {
            "p.toml:6: column v is tagged pii and has no mask; add mask = \"aes_siv\", or another scheme"},
       test{column("bigint", "mask = 'aes_siv'"),
            "p.toml:6: column v is bigint: only text and varchar can be masked"},
+      test{column("inet", "mask = 'aes_siv'"),
+           "p.toml:6: column v is inet, and aes_siv does not give addresses; take ipcrypt_deterministic or "
+           "ipcrypt_pfx, or make the column text"},
+      test{column("varchar(38)", "mask = 'ipcrypt_deterministic'"),
+           "p.toml:5: column v is varchar(38): what is written there is longer; make it text, or a longer "
+           "varchar"},
+      test{column("text", "mask = { scheme = 'redact', key = 'k1' }"),
+           "p.toml:6: 'key' does not apply to redact"},
       test{column("text", "mask = 'aes'"),
            "p.toml:6: unknown mask scheme 'aes'; known are aes_siv, hmac_sha256, "
            "ipcrypt_deterministic, ipcrypt_pfx, redact, partial, base64"},
-      test{column("text", "mask = { scheme = 'redact', keep = 1 }"),
-           "p.toml:6: unknown key 'keep' in mask; known are scheme, domain, constant, keep_last"},
+      test{column("text", "mask = { scheme = 'redact', bad = 1 }"),
+           "p.toml:6: unknown key 'bad' in mask; known are scheme, domain, key, constant, keep_last"},
       test{column("text", "mask = { scheme = 'redact', keep_last = 1 }"),
            "p.toml:6: 'keep_last' does not apply to redact"},
       test{column("text", "mask = { scheme = 'partial', keep_last = -1 }"),

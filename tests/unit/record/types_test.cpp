@@ -5,6 +5,7 @@
 #include <string>
 
 #include "fixture.hpp"
+#include "mask/unmask.hpp"
 
 using namespace sluice;
 using tests::binary_value;
@@ -214,6 +215,25 @@ TEST_CASE("an address is one of IPv4 or IPv6, with a prefix or without") {
         "\"0000:0000:0000:0000:0000:0000:0000:0000:0000:0000\""}) {
     INFO(json);
     CHECK(written(reader, json) == "bad_format");
+  }
+}
+
+TEST_CASE("a masked address stays one, and nothing else is taken for one") {
+  for (const std::string scheme : {"ipcrypt_deterministic", "ipcrypt_pfx"}) {
+    const mask::rule rule{.how = mask::scheme_from(scheme).value(), .domain = "v"};
+    body_reader inet = column_reader("inet", "mask = '" + scheme + "'");
+    body_reader text = column_reader("text", "mask = '" + scheme + "'");
+    const std::string token = written(text, "\"10.1.2.3\"");
+    CHECK(mask::unmask(token, rule, *tests::test_keys()).value().value == "10.1.2.3");
+    body_reader plain = column_reader("inet");
+    CHECK(written(inet, "\"10.1.2.3\"") == written(plain, '"' + token + '"'));
+    for (const char* json :
+         {"\"\"", "\"10.1.2\"", "\"10.1.2.3/24\"", "\"somebody\"", "\"10.1.2.3\\u0000\""}) {
+      INFO(json);
+      CHECK(written(inet, json) == "bad_format");
+      if (std::string_view(json).find('u') == std::string_view::npos)
+        CHECK(written(text, json) == "bad_format");
+    }
   }
 }
 

@@ -1,0 +1,90 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+
+#include "app/commands.hpp"
+#include "app/context.hpp"
+#include "mask/key_ring.hpp"
+
+namespace sluice::app {
+namespace {
+
+using ring = std::shared_ptr<const mask::key_ring>;
+
+/// A new file in its place, with the old one's mode: whoever reads meanwhile gets the old or the new.
+result<> replace(const std::string& path, const secret& text) {
+  const failure cannot{errc::bad_configuration, fmt::format("key ring {} cannot be written", path),
+                       "check that its folder may be written; the ring is as it was"};
+  struct stat old{};
+  if (stat(path.c_str(), &old) != 0) return cannot;
+  const std::string beside = path + ".new";
+  const int file = open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (file < 0) return cannot;
+  const bool written = fchmod(file, old.st_mode & 07777U) == 0 &&
+                       write(file, text.reveal().data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                       write(file, "\n", 1) == 1 && fsync(file) == 0;
+  if (close(file) == 0 && written && std::rename(beside.c_str(), path.c_str()) == 0) return {};
+  unlink(beside.c_str());
+  return cannot;
+}
+
+/// A ring of a file is changed there; one of SLUICE_KEYS is printed, to be put there.
+result<> keep(const config& c, const mask::key_ring& made) {
+  if (c.values.find("keys.ring") == nullptr) return replace(c.values.text("keys.file"), made.text());
+  fmt::print("{}\n", made.text().reveal());
+  return {};
+}
+
+void list(const mask::key_ring& keys) {
+  for (const std::string& id : keys.ids())
+    fmt::print("{:<16}  {}\n", id, id == keys.primary() ? "primary" : "retired: unmasks, does not mask");
+}
+
+result<ring> changed(const mask::key_ring& keys, const key_options& o) {
+  if (o.what == key_options::action::add) return keys.with_new(o.id);
+  if (o.what == key_options::action::primary) return keys.with_primary(o.id);
+  return keys.without(o.id);
+}
+
+result<> manage(const config& c, const key_options& o) {
+  auto keys = load_keys(c);
+  if (!keys) return keys.error();
+  if (!*keys) {
+    return failure{errc::missing_key, "there is no key ring",
+                   "make one with `sluice keygen`, set SLUICE_KEYS or SLUICE_KEYS_FILE"};
+  }
+  if (o.what == key_options::action::list) {
+    list(**keys);
+    return {};
+  }
+  auto made = changed(**keys, o);
+  if (!made) return made.error();
+  return keep(c, **made);
+}
+
+}  // namespace
+
+int manage_keys(const config& c, const key_options& o) {
+  const auto done = manage(c, o);
+  if (done) return exit_code::done;
+  print_failure(done.error());
+  return exit_code::refused;
+}
+
+int keygen(const std::string& id) {
+  try {
+    fmt::print("{}\n", mask::key_ring::generate(id));
+  } catch (const std::invalid_argument&) {
+    print_failure({errc::bad_configuration, fmt::format("'{}' cannot be the id of a key", id),
+                   "take 1 to 16 letters, digits, - or _"});
+    return exit_code::refused;
+  }
+  return exit_code::done;
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,78 @@
+"""A key ring is changed by its own command; rows are opened by a condition."""
+
+import json
+import os
+
+import pytest
+
+
+@pytest.fixture
+def ringed(world):
+    """A world whose ring is in a file."""
+    world.ring = world.folder / "keys.toml"
+    world.ring.write_text(world.keys + "\n")
+    world.ring.chmod(0o640)
+    return world
+
+
+def env(world):
+    audit = str(world.folder / "audit.log")
+    return world.environment(SLUICE_KEYS=None, SLUICE_KEYS_FILE=str(world.ring), SLUICE_ADMIN="off", SLUICE_AUDIT_FILE=audit)
+
+
+def test_a_ring_in_a_file_is_changed_there_and_never_shown(ringed):
+    secret = ringed.ring.read_text().split('"')[3]
+    token = ringed.ok("mask", "10.0.0.1", env=env(ringed)).stdout.strip()
+    shown = [ringed.ok("keys", *arguments, env=env(ringed)).stdout for arguments in
+             (["add", "k2"], ["list"], ["primary", "k2"], ["list"])]
+    assert shown[0] == shown[2] == ""
+    assert [line.split()[:2] for line in shown[1].splitlines()] == [["k1", "primary"], ["k2", "retired:"]]
+    assert [line.split()[:2] for line in shown[3].splitlines()] == [["k1", "retired:"], ["k2", "primary"]]
+    assert secret not in "".join(shown)
+    assert ringed.ring.stat().st_mode & 0o777 == 0o640
+    assert os.listdir(ringed.folder).count("keys.toml.new") == 0
+    assert ringed.ok("mask", "10.0.0.1", env=env(ringed)).stdout.startswith("k2.")
+    assert ringed.ok("unmask", "--reason", "r", token, env=env(ringed)).stdout == "10.0.0.1\n"
+    ringed.ok("keys", "remove", "k1", env=env(ringed))
+    gone = ringed.run("unmask", "--reason", "r", token, env=env(ringed))
+    assert gone.returncode == 1 and "no key 'k1'" in gone.stderr
+
+
+def test_a_ring_in_the_environment_is_printed_as_it_becomes(world):
+    made = world.ok("keys", "add", "2026b").stdout.strip()
+    both = world.environment(SLUICE_KEYS=made)
+    first = world.ok("keys", "primary", "2026b", env=both).stdout.strip()
+    token = world.ok("mask", "10.0.0.1", env=world.environment(SLUICE_KEYS=first)).stdout
+    assert token.startswith("2026b.")
+    assert world.ok("keys", "list", env=world.environment(SLUICE_KEYS=first)).stdout.split()[0] == "2026b"
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["add", "k1"], "has a key 'k1' already"), (["add", "a.b"], "'a.b' cannot be the id"), (["primary", "k9"], "no key 'k9'"),
+    (["remove", "k1"], "'k1' is the primary"), (["remove", "k9"], "no key 'k9'"), (["add"], "id is required"), ([], "--help"),
+])
+def test_a_ring_is_not_changed_for_the_worse(ringed, arguments, words):
+    before = ringed.ring.read_text()
+    done = ringed.run("keys", *arguments, env=env(ringed))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert ringed.ring.read_text() == before
+
+
+def test_rows_are_opened_by_a_condition_whatever_it_holds(ringed):
+    ringed.ok("init-db")
+    token = ringed.ok("mask", "10.0.0.1", env=env(ringed)).stdout.strip()
+    hostile = "x' OR '1'='1"
+    for user, locale in ((hostile, "de"), ("U2", "fr")):
+        ringed.sql("INSERT INTO user_logins (user_id, masked_ip, locale) VALUES ($q$%s$q$, '%s', '%s')" % (user, token, locale))
+    arguments = ["unmask", "--reason", "ticket 7", "--column", "masked_ip"]
+    assert ringed.ok(*arguments, "--where", f"user_id={hostile}", env=env(ringed)).stdout == "10.0.0.1\n"
+    assert ringed.ok(*arguments, "--where", "user_id=U2", "--where", "locale=de", env=env(ringed)).stdout == ""
+    lines = [json.loads(line) for line in (ringed.folder / "audit.log").read_text().splitlines()]
+    assert [line["count"] for line in lines] == [1, 0]
+    assert lines[0]["which"] == "user_logins.masked_ip, aes_siv domain ip"
+    for bad, words in (("user_id", "COLUMN=VALUE"), ('"; DROP TABLE user_logins=1', "42703")):
+        done = ringed.run(*arguments, "--where", bad, env=env(ringed))
+        assert done.returncode == 2 and words in done.stderr, done.stderr
+    done = ringed.run("unmask", "--reason", "r", "--column", "locale", "x", env=env(ringed))
+    assert done.returncode == 2 and "masks no column locale" in done.stderr
