@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -45,6 +46,15 @@ constexpr int ledger_retention_days = 15;  // SQS keeps a message for at most 14
 constexpr auto upkeep_every = 1h;
 constexpr auto emf_every = 1min;
 constexpr auto protection_every = 1s;
+
+// Hundreds of connections to a queue that is far away need more than the 1,024 files that a shell allows; the
+// hard limit stays.
+void allow_open_files() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);  // if it cannot be had, connections fail and are tried again
+}
 
 /// One loop on one thread.
 struct worker {
@@ -181,6 +191,7 @@ result<> service::make_lane(worker& w) {
   };
   pipeline::options options = config_.pipeline;
   options.visibility = queue_.visibility;
+  options.receive_max = static_cast<std::size_t>(config_.receive_max);
   options.until_empty = until_empty_;
   options.in_order = is_fifo();
   if (options.in_order) options.loaders = 1;
@@ -345,6 +356,7 @@ int service::refuse(const failure& f) {
 }
 
 int service::run() {
+  allow_open_files();
   result<> ready;
   std::exception_ptr broken;
   const auto note = [&](std::exception_ptr e) {

@@ -18,8 +18,10 @@ lane::lane(boost::asio::any_io_executor executor, options o, ports p, record::re
       counters_(counters),
       log_(log),
       pool_(o.segments, o.segment),
-      target_(o.pollers_min, o.pollers_max),
+      receive_limit_(o.pollers_min, o.pollers_max),
+      settle_limit_(1, o.ackers),
       may_poll_(executor),
+      room_(executor),
       work_(executor),
       calls_(executor),
       gone_(executor),
@@ -46,10 +48,9 @@ void lane::spawn(Task task, std::size_t& alive) {
 }
 
 awaitable<result<>> lane::run() {
-  for (std::size_t i = 0; i < options_.pollers_max; ++i) spawn(poll(i), pollers_alive_);
   for (std::size_t i = 0; i < options_.loaders; ++i) spawn(load_batches(), loaders_alive_);
-  for (std::size_t i = 0; i < options_.ackers; ++i) spawn(settle(), settlers_alive_);
   spawn(keep_hidden(), heartbeat_alive_);
+  call_pollers();
 
   co_await until_gone(pollers_alive_);
   received_all_ = true;
@@ -71,6 +72,7 @@ void lane::stop() {
   if (stop_at_) return;
   stop_at_ = clock::now();
   may_poll_.notify();
+  room_.notify();
   work_.notify();
   calls_.notify();
   stop_.notify();

@@ -16,8 +16,8 @@
 #include "observe/counters.hpp"
 #include "observe/log.hpp"
 #include "pipeline/batch_pool.hpp"
+#include "pipeline/concurrency.hpp"
 #include "pipeline/options.hpp"
-#include "pipeline/poller_target.hpp"
 #include "pipeline/ports.hpp"
 #include "pipeline/signal.hpp"
 #include "record/reader.hpp"
@@ -54,14 +54,17 @@ class lane {
 
  private:
   // poller.cpp
-  awaitable<void> poll(std::size_t index);
+  void call_pollers();
+  awaitable<void> poll();
   std::size_t receives_max() const noexcept;
   void note_size(std::span<const sqs::message> reply) noexcept;
-  awaitable<void> place(queue& from, std::span<const sqs::message> messages, steady_time asked);
-  bool try_place(const sqs::message& m, steady_time asked);
+  void received(std::size_t messages, steady_time asked, clock::duration took, bool connected);
+  awaitable<void> place(queue& from, std::span<const sqs::message> messages, steady_time hidden);
+  bool try_place(const sqs::message& m, steady_time hidden);
   bool encode(batch& b, const sqs::message& m, copy::segment::entry e);
   awaitable<bool> receive_failed(const failure& f, backoff& wait);
   awaitable<void> check_empty(queue& q);
+  awaitable<void> look_whether_empty(queue& q);
   // loader.cpp
   awaitable<void> load_batches();
   awaitable<batch*> next_batch();
@@ -79,12 +82,22 @@ class lane {
     std::size_t count;  ///< at most ten
     call what;
   };
+  void call_settlers();
   awaitable<void> settle();
-  awaitable<void> serve(queue& q, const ticket& t);
+  awaitable<std::optional<steady_time>> serve(queue& q, const ticket& t);
   void ask(batch& b, call what);  ///< tickets for all its messages
   std::chrono::seconds extension(const batch& b) const;
   void settled(const ticket& t);
   awaitable<void> keep_hidden();  // the heartbeat
+
+  /// One of those that are counted in `n`, while it lives.
+  struct in_flight {
+    explicit in_flight(std::size_t& n) noexcept : count(n) { ++count; }
+    in_flight(const in_flight&) = delete;
+    in_flight& operator=(const in_flight&) = delete;
+    ~in_flight() { --count; }
+    std::size_t& count;
+  };
 
   template <class Task>
   void spawn(Task task, std::size_t& alive);
@@ -101,20 +114,25 @@ class lane {
   observe::logger& log_;
 
   batch_pool pool_;
-  poller_target target_;
+  concurrency receive_limit_;
+  concurrency settle_limit_;
   std::size_t reply_bytes_ = 0;  ///< bodies of the largest reply lately
   std::deque<ticket> tickets_;
   std::vector<queue*> receiving_;  ///< connections of pollers, for stop
   std::vector<sink*> loading_;
   std::vector<queue*> settling_;
 
-  signal may_poll_;  ///< room in the pool, a higher target, or the end of a pause
+  signal may_poll_;  ///< for pollers that are not needed
+  signal room_;      ///< for pollers that have messages and no batch to put them in
   signal work_;      ///< for loaders
   signal calls_;     ///< for settlers
   signal gone_;      ///< a task has ended
   signal stop_;      ///< cuts waits short
 
+  std::size_t pollers_ = 0, settlers_ = 0;  ///< those that have not resolved to end
+  std::size_t polling_ = 0, serving_ = 0;   ///< of these, those that have something to do
   std::size_t pollers_alive_ = 0, loaders_alive_ = 0, settlers_alive_ = 0, heartbeat_alive_ = 0;
+  bool checking_ = false;      ///< somebody asks whether the queue is empty
   bool received_all_ = false;  ///< no poller is left: what is being filled can be loaded at once
   bool loaded_all_ = false;
   bool sinks_closed_ = false;   ///< at stop, late: load no more, give back

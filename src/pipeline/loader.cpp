@@ -115,7 +115,8 @@ void lane::sink_lost() {
 
 void lane::sink_found() {
   counters_.databases_away.sub();
-  if (--impaired_ == 0) may_poll_.notify();
+  --impaired_;
+  call_pollers();
 }
 
 void lane::loaded(const batch& b, const pg::load_report& report, clock::duration took) {

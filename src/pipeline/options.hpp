@@ -13,10 +13,11 @@ struct options {
   copy::segment_options segment;
   std::size_t segments = 6;               ///< all the memory that batches ever use
   std::chrono::milliseconds age_max{50};  ///< a batch that has waited this long is loaded, full or not
+  std::size_t receive_max = 10;           ///< messages that one receive may bring
   std::size_t pollers_min = 1;
-  std::size_t pollers_max = 128;
+  std::size_t pollers_max = 512;
   std::size_t loaders = 2;                     ///< database connections: one commits while another copies
-  std::size_t ackers = 128;                    ///< DeleteMessageBatch calls in flight, at most
+  std::size_t ackers = 512;                    ///< DeleteMessageBatch calls in flight, at most
   std::chrono::seconds wait{20};               ///< long poll
   std::chrono::seconds visibility{30};         ///< what a received message gets: the queue's setting
   std::chrono::milliseconds hold_max{60'000};  ///< how long messages are held while the database is away

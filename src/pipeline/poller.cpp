@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "core/verdict.hpp"
 #include "pipeline/lane.hpp"
@@ -12,47 +13,65 @@ namespace {
 
 constexpr std::size_t row_bytes_max = std::size_t{256} << 20;
 constexpr std::size_t reply_bytes_max = std::size_t{8} << 20;  // of the bodies in all replies of a loop
+constexpr auto unwanted_max = 1min;  // a poller that is not needed for so long ends, and its connection
 
 std::int64_t epoch_ms() {
   using namespace std::chrono;
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 
+// SQS hides a message when it answers, which after a long poll is long after it was asked. It is not known
+// how long the answer was on its way. A quarter of the visibility is taken for the most: then the heartbeat,
+// which comes at half of the rest, is still in time for an answer that took three quarters.
+steady_time hidden_since(steady_time asked, clock::duration took, std::chrono::seconds visibility) {
+  return asked + std::max<clock::duration>(took - visibility / 4, 0s);
+}
+
 }  // namespace
 
-awaitable<void> lane::poll(std::size_t index) {
+// As many receives as there should be: wakes pollers, and makes new ones where too few are there.
+void lane::call_pollers() {
+  if (stopping() || impaired_ > 0 || !pool_.has_room()) return;
+  const std::size_t target = receives_max();
+  if (polling_ < target) may_poll_.notify(target - polling_);
+  for (; pollers_ < target; ++pollers_) spawn(poll(), pollers_alive_);
+}
+
+awaitable<void> lane::poll() {
   const auto connection = ports_.open_queue();
   receiving_.push_back(connection.get());
   backoff wait({.tries_max = 0, .total_max = options_.queue_away_max}, ++seeds_);
-  const auto long_poll = options_.until_empty ? std::min(options_.wait, 1s) : options_.wait;
+  bool connected = false;
 
   while (!stopping()) {
-    if (index >= receives_max() || impaired_ > 0 || !pool_.has_room()) {
-      co_await may_poll_.wait(1min);
-      continue;
+    if (polling_ >= receives_max() || impaired_ > 0 || !pool_.has_room()) {
+      const bool wanted = co_await may_poll_.wait(unwanted_max);
+      if (wanted || pollers_ <= options_.pollers_min) continue;
+      --pollers_;
+      break;
     }
+    const in_flight one(polling_);
+    // Those beyond the least ask for a short while only, so that at the end of a burst they are gone soon.
+    const bool brief = options_.until_empty || polling_ > options_.pollers_min;
     const auto asked = clock::now();
     counters_.receiving.add();
-    auto reply = co_await connection->receive(long_poll);
+    auto reply = co_await connection->receive(brief ? std::min(options_.wait, 1s) : options_.wait);
     counters_.receiving.sub();
     if (!reply) {
+      connected = false;
       if (!co_await receive_failed(reply.error(), wait)) break;
       continue;
     }
     wait.reset();
-    counters_.receives.add();
-    counters_.received.add(reply->size());
-    const auto before = target_.get();
-    target_.replied(reply->size());
-    if (target_.get() > before) may_poll_.notify();
+    const auto took = clock::now() - asked;
+    note_size(*reply);
+    received(reply->size(), asked, took, connected);
+    connected = true;
     if (reply->empty()) {
-      counters_.empty_receives.add();
-      if (options_.until_empty && index == 0) co_await check_empty(*connection);
+      if (options_.until_empty) co_await check_empty(*connection);
     } else {
       empty_since_ = {};
-      note_size(*reply);
-      counters_.receive_time.add(clock::now() - asked);
-      co_await place(*connection, *reply, asked);
+      co_await place(*connection, *reply, hidden_since(asked, took, options_.visibility));
     }
   }
   std::erase(receiving_, connection.get());
@@ -60,7 +79,8 @@ awaitable<void> lane::poll(std::size_t index) {
 
 // What waits in replies has a limit, too, as large bodies are a hundred times what small ones are.
 std::size_t lane::receives_max() const noexcept {
-  return std::clamp<std::size_t>(reply_bytes_max / std::max<std::size_t>(reply_bytes_, 1), 1, target_.get());
+  return std::clamp<std::size_t>(reply_bytes_max / std::max<std::size_t>(reply_bytes_, 1), 1,
+                                 receive_limit_.get());
 }
 
 void lane::note_size(std::span<const sqs::message> reply) noexcept {
@@ -69,10 +89,29 @@ void lane::note_size(std::span<const sqs::message> reply) noexcept {
   reply_bytes_ = std::max(bytes, reply_bytes_ - reply_bytes_ / 16);
 }
 
+// Counts a reply, and says how many receives there should be now.
+void lane::received(std::size_t messages, steady_time asked, clock::duration took, bool connected) {
+  counters_.receives.add();
+  counters_.received.add(messages);
+  if (messages == 0) {
+    counters_.empty_receives.add();
+  } else {
+    counters_.receive_time.add(took);
+  }
+  const bool full = messages >= options_.receive_max;
+  auto demand = concurrency::demand::same;
+  if (full && pool_.has_room()) demand = concurrency::demand::more;
+  if (messages * 2 < options_.receive_max) demand = concurrency::demand::less;
+  // One that took longer has waited for messages.
+  const bool telling = full && connected && took < 1s;
+  receive_limit_.answered(demand, telling ? std::optional(asked) : std::nullopt, asked + took);
+  call_pollers();
+}
+
 // The views in `messages` live until the next call on `from`, which this poller alone uses.
-awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages, steady_time asked) {
+awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages, steady_time hidden) {
   // Nobody extends what is not in a batch yet: after half of its visibility it goes back.
-  const auto give_up = asked + options_.visibility / 2;
+  const auto give_up = hidden + options_.visibility / 2;
   const auto returns = returns_;
   while (!messages.empty()) {
     if (options_.in_order && !messages.front().body_digest_ok) {
@@ -81,13 +120,13 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
       co_return;
     }
     if (options_.in_order && returns_ != returns) break;  // what came before went back
-    if (try_place(messages.front(), asked)) {
+    if (try_place(messages.front(), hidden)) {
       messages = messages.subspan(1);
     } else if (stopping() || clock::now() >= give_up) {
       break;
     } else {
       const clock::duration rest = std::min<clock::duration>(give_up - clock::now(), 1s);
-      co_await may_poll_.wait(rest);
+      co_await room_.wait(rest);
     }
   }
   if (messages.empty()) co_return;
@@ -102,7 +141,7 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
 
 // False when there is no room. A message that is taken is in a batch; one whose digest is wrong is left in
 // the queue.
-bool lane::try_place(const sqs::message& m, steady_time asked) {
+bool lane::try_place(const sqs::message& m, steady_time hidden) {
   if (!m.body_digest_ok) {
     log_.warning("digest_mismatched", {{"message_id", m.message_id}});
     return true;
@@ -115,7 +154,7 @@ bool lane::try_place(const sqs::message& m, steady_time asked) {
   }
   const copy::segment::entry entry{.message_id = *id,
                                    .sent_ms = m.sent_ms,
-                                   .hidden_until = asked + options_.visibility,
+                                   .hidden_until = hidden + options_.visibility,
                                    .receive_count = m.receive_count,
                                    .body = m.body,
                                    .receipt_handle = m.receipt_handle,
@@ -179,7 +218,7 @@ awaitable<bool> lane::receive_failed(const failure& f, backoff& wait) {
   const verdict v = classify(f);
   if (v == verdict::cancelled) co_return !stopping();
   counters_.receive_failures.add();
-  if (v == verdict::throttle) target_.throttled();
+  if (v == verdict::throttle) receive_limit_.throttled();
   const auto delay = may_pass(v) ? wait.next(clock::now()) : std::nullopt;
   if (!delay) {
     fail(f);
@@ -196,6 +235,12 @@ awaitable<bool> lane::receive_failed(const failure& f, backoff& wait) {
 // Drain ends when a poll was empty, nothing of ours is under way, and the queue says that it holds nothing.
 // What others hold may come back, so that is waited for; but not for longer than it can stay hidden.
 awaitable<void> lane::check_empty(queue& q) {
+  if (std::exchange(checking_, true)) co_return;
+  co_await look_whether_empty(q);
+  checking_ = false;
+}
+
+awaitable<void> lane::look_whether_empty(queue& q) {
   const auto now = clock::now();
   if (!pool_.idle() || !tickets_.empty()) {
     empty_since_ = {};

@@ -13,6 +13,7 @@ namespace {
 // SQS's limit, less than a long poll: the first message may have come that much before its batch was opened.
 constexpr auto hidden_max = 12h - 1min;
 constexpr std::size_t call_size = 10;  // what SQS takes in one batch call
+constexpr auto unwanted_max = 1min;    // a settler that is not needed for so long ends, and its connection
 
 }  // namespace
 
@@ -21,29 +22,45 @@ void lane::ask(batch& b, call what) {
     tickets_.push_back({&b, first, std::min(call_size, b.rows.size() - first), what});
     ++b.calls;
   }
-  calls_.notify();
+  call_settlers();
+}
+
+// As many calls as there should be: wakes settlers, and makes new ones where too few are there.
+void lane::call_settlers() {
+  const std::size_t target = std::min(settle_limit_.get(), serving_ + tickets_.size());
+  if (serving_ < target) calls_.notify(target - serving_);
+  for (; settlers_ < target; ++settlers_) spawn(settle(), settlers_alive_);
 }
 
 awaitable<void> lane::settle() {
   const auto connection = ports_.open_queue();
   settling_.push_back(connection.get());
+  bool connected = false;
   while (!queues_closed_) {
-    if (tickets_.empty()) {
-      if (loaded_all_) break;
-      co_await calls_.wait(1min);
-      continue;
+    if (tickets_.empty() || serving_ >= settle_limit_.get()) {
+      if (tickets_.empty() && loaded_all_) break;
+      const bool wanted = co_await calls_.wait(unwanted_max);
+      if (wanted || settlers_ == 1) continue;
+      --settlers_;
+      break;
     }
+    const in_flight one(serving_);
     const ticket t = tickets_.front();
     tickets_.pop_front();
-    co_await serve(*connection, t);
+    const auto asked = co_await serve(*connection, t);
     settled(t);
+    const auto demand = tickets_.empty() ? concurrency::demand::same : concurrency::demand::more;
+    settle_limit_.answered(demand, connected ? asked : std::nullopt, clock::now());
+    connected = asked.has_value();
+    call_settlers();
   }
   std::erase(settling_, connection.get());
 }
 
 // One batch call, and again for those of its entries that were not done. What cannot be done is not an error:
-// the message comes again by itself, and the ledger knows it.
-awaitable<void> lane::serve(queue& q, const ticket& t) {
+// the message comes again by itself, and the ledger knows it. Gives the time of the last call, if it was
+// answered.
+awaitable<std::optional<steady_time>> lane::serve(queue& q, const ticket& t) {
   std::array<std::string_view, call_size> handles{};
   std::size_t count = 0;
   const auto slots = t.of->rows.slots().subspan(t.first, t.count);
@@ -54,6 +71,7 @@ awaitable<void> lane::serve(queue& q, const ticket& t) {
 
   const std::chrono::seconds visibility = t.what == call::extend ? extension(*t.of) : 0s;
   backoff wait({.tries_max = 5}, ++seeds_);
+  std::optional<steady_time> answered;
   while (count > 0) {
     const auto asked = clock::now();
     counters_.settling.add();
@@ -66,16 +84,18 @@ awaitable<void> lane::serve(queue& q, const ticket& t) {
       failed = co_await q.hide(list, visibility);
     }
     counters_.settling.sub();
+    answered.reset();
     if (!failed) {
       const verdict v = classify(failed.error());
-      if (v == verdict::cancelled) co_return;
+      if (v == verdict::cancelled) co_return answered;
       if (v == verdict::fatal || v == verdict::auth) {
         fail(failed.error());
-        co_return;
+        co_return answered;
       }
-      if (v == verdict::throttle) target_.throttled();
+      if (v == verdict::throttle) settle_limit_.throttled();
       log_.warning("settle_failed", {{"why", failed.error().what}, {"verdict", to_string(v)}});
     } else {
+      answered = asked;
       const std::size_t done = count - failed->size();
       if (t.what == call::remove) {
         counters_.deleted.add(done);
@@ -91,13 +111,14 @@ awaitable<void> lane::serve(queue& q, const ticket& t) {
       for (const auto& f : *failed) {
         if (!f.sender_fault) handles[count++] = handles[f.index];
       }
-      if (count == 0) co_return;
+      if (count == 0) co_return answered;
     }
     const auto delay = wait.next(clock::now());
     if (!delay) break;
     co_await pause(*delay);
   }
   if (t.what == call::remove) counters_.delete_failures.add(count);
+  co_return answered;
 }
 
 void lane::settled(const ticket& t) {
@@ -107,7 +128,8 @@ void lane::settled(const ticket& t) {
     counters_.held.sub(static_cast<std::int64_t>(b.rows.size()));
     counters_.segments_used.sub();
     pool_.release(b);
-    may_poll_.notify();
+    room_.notify();
+    call_pollers();
   }
 }
 
@@ -135,7 +157,7 @@ awaitable<void> lane::keep_hidden() {
         tickets_.push_front({&b, first, ten.size(), call::extend});
         ++b.calls;
       }
-      calls_.notify();
+      call_settlers();
     }
   }
 }

@@ -5,6 +5,8 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <cstddef>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -20,16 +22,21 @@ class signal {
   signal(const signal&) = delete;
   signal& operator=(const signal&) = delete;
 
-  /// Returns after the next `notify`, or when `longest` has passed.
-  boost::asio::awaitable<void> wait(clock::duration longest) {
+  /// Returns when it is notified: true; or when `longest` has passed.
+  boost::asio::awaitable<bool> wait(clock::duration longest) {
     timer own(executor_, longest);
     waiting_.push_back(&own);
     co_await own.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-    std::erase(waiting_, &own);
+    co_return std::erase(waiting_, &own) == 0;
   }
 
-  void notify() {
-    for (timer* each : std::exchange(waiting_, {})) each->cancel();
+  /// Those that came last first: their memory is still in the caches.
+  void notify(std::size_t most = std::numeric_limits<std::size_t>::max()) {
+    for (; most > 0 && !waiting_.empty(); --most) {
+      timer* const last = waiting_.back();
+      waiting_.pop_back();
+      last->cancel();
+    }
   }
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -55,6 +56,19 @@ struct lane_fixture {
     while (!process.ended() && time.now() < limit) step(process);
     REQUIRE(process.ended());
     return process.outcome();
+  }
+
+  /// Runs a lane for as long as that, `each_step` before each of its steps, then stops it.
+  void run_for(std::chrono::milliseconds how_long, const std::function<void()>& each_step) {
+    simulated_process process(queue, table, options, plan(), counters, log);
+    const auto stop_at = time.now() + how_long;
+    while (!process.ended() && time.now() < stop_at) {
+      each_step();
+      step(process);
+    }
+    process.stop();
+    while (!process.ended()) step(process);
+    CHECK(process.outcome());
   }
 
   void step(simulated_process& process) {

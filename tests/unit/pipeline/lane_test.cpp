@@ -93,6 +93,26 @@ TEST_CASE("large bodies have few pollers: what waits in replies is bounded in by
   CHECK(f.queue.most_receives_at_once == 4);  // of ten bodies of 200 kB each, in 8 MiB
 }
 
+TEST_CASE("after a burst a trickle is received by one poll at a time") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.options.pollers_max = 64;
+  f.options.segments = 40;
+  f.queue.latency = 5ms;
+  f.put(5'000);
+  const auto trickle = f.time.now() + 5s;
+  auto next = trickle;
+  std::size_t most_in_burst = 0;
+  f.run_for(15'000ms, [&] {
+    if (f.time.now() < next) return;
+    if (next == trickle) most_in_burst = std::exchange(f.queue.most_receives_at_once, 0);
+    next += 50ms;
+    f.put(1);
+  });
+  CHECK(most_in_burst > 16);
+  CHECK(f.queue.most_receives_at_once == 1);
+}
+
 TEST_CASE("a stop in the middle deletes what was committed and loses nothing") {
   lane_fixture f;
   f.options.until_empty = false;
@@ -114,6 +134,20 @@ TEST_CASE("a stop in the middle deletes what was committed and loses nothing") {
   f.check_rule();
   CHECK(f.table.rows.size() == 5'000);
   CHECK(f.queue.left() == 0);
+}
+
+TEST_CASE("what comes at the end of a long poll has all its visibility before it") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.options.wait = std::chrono::seconds(20);
+  f.table.commit_time = 2'000ms;
+  const auto late = f.time.now() + 18s;
+  bool sent = false;
+  f.run_for(25'000ms, [&] {
+    if (f.time.now() >= late && !std::exchange(sent, true)) f.put(5);
+  });
+  CHECK(f.queue.extended == 0);
+  CHECK(f.table.rows.size() == 5);
 }
 
 TEST_CASE("what takes longer than half of its visibility is kept hidden") {
