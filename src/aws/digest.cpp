@@ -1,10 +1,13 @@
 #include "aws/digest.hpp"
 
-#include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 
+#include <memory>
 #include <stdexcept>
+#include <string>
+
+#include "core/encoding.hpp"
 
 namespace sluice::aws {
 namespace {
@@ -14,9 +17,6 @@ void must(bool done, const char* what) {
   if (!done) throw std::runtime_error(std::string("OpenSSL: ") + what + " failed");
 }
 
-const unsigned char* octets(const void* p) noexcept {
-  return static_cast<const unsigned char*>(p);
-}
 unsigned char* octets(std::byte* p) noexcept {
   return reinterpret_cast<unsigned char*>(p);
 }
@@ -32,47 +32,42 @@ EVP_MD* sha256_algorithm() {
   return algorithm;
 }
 
-EVP_MAC* hmac_algorithm() {
-  static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-  must(algorithm != nullptr, "fetch of HMAC");
-  return algorithm;
-}
-
 }  // namespace
 
-sha256_digest sha256(std::string_view data) {
+sha256_digest sha256(std::string_view head, std::string_view data) {
   thread_local const std::unique_ptr<EVP_MD_CTX, md_deleter> context(EVP_MD_CTX_new());
   sha256_digest digest{};
   must(context && EVP_DigestInit_ex2(context.get(), sha256_algorithm(), nullptr) == 1 &&
+           (head.empty() || EVP_DigestUpdate(context.get(), head.data(), head.size()) == 1) &&
            EVP_DigestUpdate(context.get(), data.data(), data.size()) == 1 &&
            EVP_DigestFinal_ex(context.get(), octets(digest.data()), nullptr) == 1,
        "SHA256");
   return digest;
 }
 
-void hmac_sha256::deleter::operator()(evp_mac_ctx_st* context) const noexcept {
-  EVP_MAC_CTX_free(context);  // wipes the key
-}
-
-hmac_sha256::hmac_sha256() : context_(EVP_MAC_CTX_new(hmac_algorithm())) {
-  char name[] = "SHA256";
-  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-                                   OSSL_PARAM_construct_end()};
-  must(context_ && EVP_MAC_CTX_set_params(context_.get(), parameters) == 1, "HMAC");
+hmac_sha256::~hmac_sha256() {
+  OPENSSL_cleanse(inner_.data(), inner_.size());
+  OPENSSL_cleanse(outer_.data(), outer_.size());
 }
 
 void hmac_sha256::set_key(std::span<const std::byte> key) {
-  must(EVP_MAC_init(context_.get(), octets(key.data()), key.size(), nullptr) == 1, "HMAC key");
+  sha256_digest shortened{};
+  if (key.size() > inner_.size()) {
+    shortened = sha256(text_of(key));
+    key = shortened;
+  }
+  inner_.fill(std::byte{0x36});
+  outer_.fill(std::byte{0x5c});
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    inner_[i] ^= key[i];
+    outer_[i] ^= key[i];
+  }
+  OPENSSL_cleanse(shortened.data(), shortened.size());
 }
 
-sha256_digest hmac_sha256::operator()(std::string_view data) {
-  sha256_digest digest{};
-  std::size_t size = 0;
-  must(EVP_MAC_init(context_.get(), nullptr, 0, nullptr) == 1 &&  // the same key again
-           EVP_MAC_update(context_.get(), octets(data.data()), data.size()) == 1 &&
-           EVP_MAC_final(context_.get(), octets(digest.data()), &size, digest.size()) == 1,
-       "HMAC");
-  return digest;
+sha256_digest hmac_sha256::operator()(std::string_view data) const {
+  const sha256_digest within = sha256(text_of(inner_), data);
+  return sha256(text_of(outer_), text_of(within));
 }
 
 }  // namespace sluice::aws

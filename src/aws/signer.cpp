@@ -44,8 +44,11 @@ void signer::append_headers(std::string_view host, std::span<const sigv4::header
 signer::signed_headers signer::sign(const credentials& c, std::string_view method, std::string_view host,
                                     std::string_view target, std::span<const sigv4::header> headers,
                                     std::string_view body, std::chrono::sys_seconds at) {
-  date_.clear();
-  sigv4::append_amz_date(date_, at);
+  if (at != at_ || date_.empty()) {
+    at_ = at;
+    date_.clear();
+    sigv4::append_amz_date(date_, at);
+  }
   use_key_of(c);
   if (token_ != c.session_token) token_ = c.session_token;
 

@@ -45,6 +45,7 @@ class signer {
   std::string key_date_;
   secret key_secret_;
   secret token_;
+  std::chrono::sys_seconds at_{};  ///< of date_
   std::string date_, canonical_, names_, to_sign_, signature_, authorization_;
 };
 

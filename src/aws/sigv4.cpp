@@ -30,9 +30,11 @@ std::string sha256_hex(std::string_view data) {
 }
 
 void append_hex(std::string& out, std::span<const std::byte> bytes) {
+  std::size_t at = out.size();
+  out.resize(at + 2 * bytes.size());
   for (const std::byte b : bytes) {
-    out += "0123456789abcdef"[std::to_integer<unsigned>(b) >> 4];
-    out += "0123456789abcdef"[std::to_integer<unsigned>(b) & 15];
+    out[at++] = "0123456789abcdef"[std::to_integer<unsigned>(b) >> 4];
+    out[at++] = "0123456789abcdef"[std::to_integer<unsigned>(b) & 15];
   }
 }
 

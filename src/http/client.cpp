@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/error.hpp>
@@ -9,9 +10,9 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/read.hpp>
-#include <iterator>
+#include <charconv>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -31,8 +32,34 @@ constexpr std::size_t input_bytes = 32 * 1024;  // a reply of ten small messages
 // Of an answer's bytes that are not understood yet. The parser has no limit on the line before a chunk.
 constexpr std::size_t input_bytes_max = 256 * 1024;
 
+// Without an early end, so that compilers use vector instructions.
 bool has_line_break(std::string_view text) noexcept {
-  return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos;
+  bool found = false;
+  for (const char c : text) found |= c == '\r' || c == '\n' || c == '\0';
+  return found;
+}
+
+void append_number(std::string& out, std::size_t n) {
+  std::array<char, 20> digits{};
+  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), n).ptr);
+}
+
+// What the socket takes at once of a request; the rest is for async_write. A request nearly always fits.
+std::size_t write_now(asio::ip::tcp::socket& socket, std::span<const asio::const_buffer> out, error_code& e) {
+  const std::size_t sent = socket.write_some(out, e);
+  if (e == asio::error::would_block || e == asio::error::try_again) e = {};
+  return sent;
+}
+std::size_t write_now(asio::ssl::stream<asio::ip::tcp::socket&>&, std::span<const asio::const_buffer>,
+                      error_code&) {
+  return 0;
+}
+
+// What can be read without more memory; if that is little, as much again; 0 at the limit.
+std::size_t room_in(const beast::flat_buffer& input) noexcept {
+  const std::size_t room = input.capacity() - input.size();
+  if (room >= input_bytes / 8) return room;
+  return std::min(std::max(input_bytes, input.size()), input.max_size() - input.size());
 }
 
 // The peer went away, as opposed to: it answered what cannot be understood.
@@ -53,6 +80,7 @@ struct client::impl {
   asio::awaitable<result<response>> send(const request& r, milliseconds timeout);
   template <class Stream>
   asio::awaitable<error_code> exchange(Stream& stream, std::string_view body);
+  bool parse_input(error_code& e);
   bool write_head(const request& r);
   failure failed(const error_code& e, bool timed_out, milliseconds timeout) const;
   response received();
@@ -68,10 +96,12 @@ struct client::impl {
 
 bool client::impl::write_head(const request& r) {
   head.clear();
-  fmt::format_to(std::back_inserter(head), "{} {} HTTP/1.1\r\nHost: {}\r\n", r.method, r.target,
-                 link.to().host_header);
+  ((head += r.method) += ' ') += r.target;
+  ((head += " HTTP/1.1\r\nHost: ") += link.to().host_header) += "\r\n";
   if (!r.body.empty() || r.method != "GET") {
-    fmt::format_to(std::back_inserter(head), "Content-Length: {}\r\n", r.body.size());
+    head += "Content-Length: ";
+    append_number(head, r.body.size());
+    head += "\r\n";
   }
   for (const header& h : r.headers) {
     if (has_line_break(h.name) || has_line_break(h.value)) return false;
@@ -84,14 +114,48 @@ bool client::impl::write_head(const request& r) {
 template <class Stream>
 asio::awaitable<error_code> client::impl::exchange(Stream& stream, std::string_view body) {
   error_code e;
-  const std::array<asio::const_buffer, 2> out = {asio::buffer(head), asio::buffer(body)};
-  co_await asio::async_write(stream, out, asio::redirect_error(asio::use_awaitable, e));
+  std::array<asio::const_buffer, 2> out = {asio::buffer(head), asio::buffer(body)};
+  std::size_t sent = write_now(stream, out, e);
+  if (!e && sent < head.size() + body.size()) {
+    for (asio::const_buffer& part : out) {
+      const std::size_t done = std::min(sent, part.size());
+      part += done;
+      sent -= done;
+    }
+    co_await asio::async_write(stream, out, asio::redirect_error(asio::use_awaitable, e));
+  }
+  if (e) {
+    parser.emplace(got, limits);
+    co_return e;
+  }
   do {  // 1xx answers come before the one that was asked for
     parser.emplace(got, limits);
-    if (e) co_return e;
-    co_await beast::http::async_read(stream, input, *parser, asio::redirect_error(asio::use_awaitable, e));
+    parser->eager(true);
+    while (!parse_input(e) && !e) {
+      const std::size_t room = room_in(input);
+      if (room == 0) co_return beast::http::error::buffer_overflow;
+      const std::size_t n =
+          co_await stream.async_read_some(input.prepare(room), asio::redirect_error(asio::use_awaitable, e));
+      input.commit(n);
+      if (e == asio::error::eof && parser->got_some()) parser->put_eof(e);
+      if (e || parser->is_done()) co_return e;
+    }
   } while (!e && got.status / 100 == 1);
   co_return e;
+}
+
+// Gives the parser what is in `input`. True when the answer is whole.
+bool client::impl::parse_input(error_code& e) {
+  while (input.size() > 0 && !parser->is_done()) {
+    const std::size_t used = parser->put(input.data(), e);
+    input.consume(used);
+    if (e == beast::http::error::need_more) {
+      e = {};
+      break;
+    }
+    if (e || used == 0) break;
+  }
+  return parser->is_done();
 }
 
 asio::awaitable<result<response>> client::impl::send(const request& r, milliseconds timeout) {

@@ -76,6 +76,7 @@ asio::awaitable<result<>> connection::open(std::chrono::milliseconds timeout) {
     co_await asio::async_connect(socket_, addresses, asio::redirect_error(asio::use_awaitable, e));
   }
   if (!e) socket_.set_option(tcp::no_delay(true), e);
+  if (!e) socket_.non_blocking(true, e);  // for writes that are tried at once
   if (e) {
     close();
     co_return refused(e, limit.expired(), timeout);

@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "core/verdict.hpp"
 #include "pipeline/lane.hpp"
+#include "pipeline/message_copies.hpp"
 
 namespace sluice::pipeline {
 
@@ -64,7 +66,7 @@ awaitable<void> lane::poll() {
     }
     wait.reset();
     const auto took = clock::now() - asked;
-    note_size(*reply);
+    if (!reply->empty()) note_size(*reply);
     received(reply->size(), asked, took, connected);
     connected = true;
     if (reply->empty()) {
@@ -108,11 +110,12 @@ void lane::received(std::size_t messages, steady_time asked, clock::duration too
   call_pollers();
 }
 
-// The views in `messages` live until the next call on `from`, which this poller alone uses.
+// The views in `messages` live until this waits.
 awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages, steady_time hidden) {
   // Nobody extends what is not in a batch yet: after half of its visibility it goes back.
   const auto give_up = hidden + options_.visibility / 2;
   const auto returns = returns_;
+  std::optional<message_copies> kept;
   while (!messages.empty()) {
     if (options_.in_order && !messages.front().body_digest_ok) {
       // It stays hidden until its time is over, and so does what comes after it.
@@ -122,12 +125,12 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
     if (options_.in_order && returns_ != returns) break;  // what came before went back
     if (try_place(messages.front(), hidden)) {
       messages = messages.subspan(1);
-    } else if (stopping() || clock::now() >= give_up) {
-      break;
-    } else {
-      const clock::duration rest = std::min<clock::duration>(give_up - clock::now(), 1s);
-      co_await room_.wait(rest);
+      continue;
     }
+    if (stopping() || clock::now() >= give_up) break;
+    if (!kept) messages = kept.emplace(messages).get();
+    const clock::duration rest = std::min<clock::duration>(give_up - clock::now(), 1s);
+    co_await room_.wait(rest);
   }
   if (messages.empty()) co_return;
 

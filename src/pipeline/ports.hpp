@@ -32,7 +32,8 @@ struct backlog {
 class queue {
  public:
   virtual ~queue() = default;
-  /// Up to ten messages; views live until the next call. Empty when none came within `wait`.
+  /// Up to ten messages, empty when none came within `wait`. Views live until anything else runs on this
+  /// loop: use or copy them before you wait.
   virtual awaitable<result<std::span<const sqs::message>>> receive(std::chrono::seconds wait) = 0;
   /// At most ten handles each. The answer lists what was not done.
   virtual awaitable<result<std::vector<sqs::batch_failure>>> remove(

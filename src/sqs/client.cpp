@@ -37,6 +37,11 @@ std::string_view queue_of(std::string_view arn) {
 
 }  // namespace
 
+struct session::tools {
+  aws::signer signer;
+  sqs::decoder decoder;
+};
+
 struct client::impl {
   struct call {
     std::string_view operation;  ///< with "AmazonSQS." in front
@@ -46,9 +51,12 @@ struct client::impl {
   };
 
   impl(asio::any_io_executor executor, std::shared_ptr<session> s)
-      : shared(std::move(s)),
-        link(std::move(executor), shared->endpoint, shared->http, shared->tls),
-        signer(shared->region, "sqs") {}
+      : shared(std::move(s)), link(std::move(executor), shared->endpoint, shared->http, shared->tls) {
+    if (!shared->shared_tools) {
+      shared->shared_tools =
+          std::make_shared<session::tools>(aws::signer(shared->region, "sqs"), sqs::decoder());
+    }
+  }
 
   asio::awaitable<result<std::string_view>> run(call c);
   asio::awaitable<result<http::response>> send(const call& c, const aws::credentials& keys,
@@ -64,8 +72,8 @@ struct client::impl {
 
   std::shared_ptr<session> shared;
   http::client link;
-  aws::signer signer;
-  sqs::decoder decoder;
+  aws::signer& signer() { return shared->shared_tools->signer; }
+  sqs::decoder& decoder() { return shared->shared_tools->decoder; }
   std::string body;  ///< of the request
 };
 
@@ -89,7 +97,7 @@ asio::awaitable<result<http::response>> client::impl::send(const call& c, const 
   const http::endpoint& to = shared->endpoint;
   const std::array<aws::sigv4::header, 2> to_sign = {
       {{"content-type", content_type}, {"x-amz-target", c.operation}}};
-  const auto s = signer.sign(keys, "POST", to.host_header, to.target, to_sign, body, at);
+  const auto s = signer().sign(keys, "POST", to.host_header, to.target, to_sign, body, at);
   const std::array<http::header, 5> headers = {{{"Content-Type", content_type},
                                                 {"X-Amz-Target", c.operation},
                                                 {"X-Amz-Date", s.date},
@@ -114,7 +122,8 @@ asio::awaitable<result<std::string_view>> client::impl::run(call c) {
     if (!answer) co_return located(c, std::move(answer)).error();
     if (answer->status / 100 == 2) co_return answer->body;
 
-    const refusal r = decoder.refused(answer->status, answer->body, answer->error_type, answer->query_error);
+    const refusal r =
+        decoder().refused(answer->status, answer->body, answer->error_type, answer->query_error);
     const auto skew = skew_of(answer->date);
     const auto remaining = skew - shared->clock_offset;
     if (!clock_mended && may_be_skew(r.code) && std::chrono::abs(remaining) > skew_tolerated) {
@@ -148,7 +157,7 @@ asio::awaitable<result<std::string>> client::queue_url(std::string_view name) {
   const impl::call c{"AmazonSQS.GetQueueUrl", name};
   auto answer = co_await impl_->run(c);
   if (!answer) co_return answer.error();
-  co_return impl_->located(c, impl_->decoder.queue_url(*answer));
+  co_return impl_->located(c, impl_->decoder().queue_url(*answer));
 }
 
 asio::awaitable<result<std::string>> client::create_queue(
@@ -157,7 +166,7 @@ asio::awaitable<result<std::string>> client::create_queue(
   const impl::call c{"AmazonSQS.CreateQueue", name};
   auto answer = co_await impl_->run(c);
   if (!answer) co_return answer.error();
-  co_return impl_->located(c, impl_->decoder.queue_url(*answer));
+  co_return impl_->located(c, impl_->decoder().queue_url(*answer));
 }
 
 asio::awaitable<result<std::map<std::string, std::string>>> client::attributes(std::string_view queue_url) {
@@ -165,7 +174,7 @@ asio::awaitable<result<std::map<std::string, std::string>>> client::attributes(s
   const impl::call c{"AmazonSQS.GetQueueAttributes", queue_url};
   auto answer = co_await impl_->run(c);
   if (!answer) co_return answer.error();
-  co_return impl_->located(c, impl_->decoder.attributes(*answer));
+  co_return impl_->located(c, impl_->decoder().attributes(*answer));
 }
 
 asio::awaitable<result<>> client::purge(std::string_view queue_url) {
@@ -187,7 +196,7 @@ asio::awaitable<result<std::optional<move_task>>> client::latest_move_task(std::
   const impl::call c{"AmazonSQS.ListMessageMoveTasks", queue_of(source_arn)};
   auto answer = co_await impl_->run(c);
   if (!answer) co_return answer.error();
-  co_return impl_->located(c, impl_->decoder.latest_move_task(*answer));
+  co_return impl_->located(c, impl_->decoder().latest_move_task(*answer));
 }
 
 asio::awaitable<result<std::span<const message>>> client::receive(std::string_view queue_url,
@@ -196,7 +205,7 @@ asio::awaitable<result<std::span<const message>>> client::receive(std::string_vi
   const impl::call c{"AmazonSQS.ReceiveMessage", queue_url, o.wait + answer_time};
   auto answer = co_await impl_->run(c);
   if (!answer) co_return answer.error();
-  co_return impl_->located(c, impl_->decoder.messages(*answer));
+  co_return impl_->located(c, impl_->decoder().messages(*answer));
 }
 
 asio::awaitable<result<std::vector<batch_failure>>> client::delete_batch(
@@ -205,7 +214,7 @@ asio::awaitable<result<std::vector<batch_failure>>> client::delete_batch(
   const impl::call c{"AmazonSQS.DeleteMessageBatch", queue_url};
   auto answer = co_await impl_->run(c);
   if (!answer) co_return answer.error();
-  co_return impl_->located(c, impl_->decoder.failures(*answer, receipt_handles.size()));
+  co_return impl_->located(c, impl_->decoder().failures(*answer, receipt_handles.size()));
 }
 
 asio::awaitable<result<std::vector<batch_failure>>> client::change_visibility_batch(
@@ -215,7 +224,7 @@ asio::awaitable<result<std::vector<batch_failure>>> client::change_visibility_ba
   const impl::call c{"AmazonSQS.ChangeMessageVisibilityBatch", queue_url};
   auto answer = co_await impl_->run(c);
   if (!answer) co_return answer.error();
-  co_return impl_->located(c, impl_->decoder.failures(*answer, receipt_handles.size()));
+  co_return impl_->located(c, impl_->decoder().failures(*answer, receipt_handles.size()));
 }
 
 asio::awaitable<result<std::vector<batch_failure>>> client::send_batch(std::string_view queue_url,
@@ -225,7 +234,7 @@ asio::awaitable<result<std::vector<batch_failure>>> client::send_batch(std::stri
   const impl::call c{.operation = "AmazonSQS.SendMessageBatch", .queue = queue_url, .repeatable = false};
   auto answer = co_await impl_->run(c);
   if (!answer) co_return answer.error();
-  co_return impl_->located(c, impl_->decoder.failures(*answer, messages.size()));
+  co_return impl_->located(c, impl_->decoder().failures(*answer, messages.size()));
 }
 
 void client::close() noexcept {

@@ -21,7 +21,8 @@ namespace sluice::sqs {
 
 /// SQS over its JSON protocol (botocore's model, apiVersion 2012-11-05), on one keep-alive connection.
 ///
-/// One call at a time, on the executor it was made with. Views in an answer live until the next call.
+/// One call at a time, on the executor it was made with. Views in an answer live until the next answer to any
+/// client of its session: use or copy them before anything is waited for.
 /// Failures carry an `aws_errc` (or HTTP status, or the transport's code); `what` names operation, queue and
 /// endpoint; `fix` says what to do. One refusal of stale credentials, and one of a skewed clock, are mended
 /// inside (refresh or offset, then again); all other retries belong to the caller.

@@ -28,14 +28,19 @@ void append(std::string& out, fmt::format_string<Values...> text, Values&&... va
   fmt::format_to(std::back_inserter(out), text, std::forward<Values>(values)...);
 }
 
+void append_name(std::string& out, char before, std::string_view name) {
+  out += before;
+  ((out += '"') += name) += "\":";
+}
+
 void begin(std::string& out, std::string_view name, std::string_view value) {
   out.clear();
-  append(out, "{{\"{}\":", name);
+  append_name(out, '{', name);
   append_json_string(out, value);
 }
 
 void append_member(std::string& out, std::string_view name, std::string_view value) {
-  append(out, ",\"{}\":", name);
+  append_name(out, ',', name);
   append_json_string(out, value);
 }
 
@@ -54,13 +59,27 @@ void append_map(std::string& out, std::string_view name, const Map& map, AppendV
 }
 
 void begin_entry(std::string& out, std::size_t i) {
-  append(out, R"({}{{"Id":"{}")", i == 0 ? "" : ",", i);
+  if (i > 0) out += ',';
+  out += R"({"Id":")";
+  out += static_cast<char>('0' + i);
+  out += '"';
+}
+
+// Without an early end, so that compilers use vector instructions.
+bool has_escapes(std::string_view text) noexcept {
+  bool found = false;
+  for (const char c : text) found |= static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
+  return found;
 }
 
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
+  if (!has_escapes(text)) {
+    (out += text) += '"';
+    return;
+  }
   std::size_t kept = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);

@@ -15,7 +15,7 @@ struct message_attribute {
   std::string_view value;
 };
 
-/// One received message: views into the reply of the client that received it, dead at its next call.
+/// One received message: views into the answer, dead at the next one to any client of the session.
 /// `body` may be parsed in place by simdjson: at least SIMDJSON_PADDING readable bytes follow it.
 struct message {
   std::string_view message_id;

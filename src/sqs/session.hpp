@@ -28,6 +28,10 @@ struct session {
   /// signature for it.
   std::chrono::seconds clock_offset{0};
   std::uint64_t requests = 0;  ///< sent, for the cost meter
+  /// Signer and decoder, made by the first client: with one for all connections their memory stays in the
+  /// caches.
+  struct tools;
+  std::shared_ptr<tools> shared_tools;
 };
 
 }  // namespace sluice::sqs

@@ -72,6 +72,14 @@ class fake_queue {
   std::function<bool(const std::string& id)> refuse_removal;
 
   std::size_t receiving = 0;
+
+  /// The last answer, whichever connection it went to: views into it die with the next.
+  struct copy {
+    std::string id, handle, body;
+    int receives;
+  };
+  std::deque<copy> copies;
+  std::vector<sluice::sqs::message> messages;
 };
 
 class fake_connection final : public sluice::pipeline::queue {
@@ -154,27 +162,29 @@ class fake_connection final : public sluice::pipeline::queue {
 
   std::span<const sluice::sqs::message> take() {
     const auto now = fake_queue::clock::now();
-    copies_.clear();
-    messages_.clear();
+    auto& copies = of_.copies;
+    auto& messages = of_.messages;
+    copies.clear();
+    messages.clear();
     for (fake_queue::item& item : of_.items) {
-      if (copies_.size() == 10) break;
+      if (copies.size() == 10) break;
       if (item.removed || item.hidden_until > now) continue;
       if (!of_.deliver_twice || !of_.deliver_twice()) item.hidden_until = now + of_.visibility;
       ++item.receives;
       std::string padded = item.body;
       padded.reserve(padded.size() + 64);  // what simdjson may read past the end
-      copies_.push_back({item.id, handle_of(item), std::move(padded), item.receives});
+      copies.push_back({item.id, handle_of(item), std::move(padded), item.receives});
     }
-    for (const copy& c : copies_) {
+    for (const fake_queue::copy& c : copies) {
       sluice::sqs::message m;
       m.message_id = c.id;
       m.receipt_handle = c.handle;
       m.body = c.body;
       m.sent_ms = 1'700'000'000'000;
       m.receive_count = static_cast<std::uint32_t>(c.receives);
-      messages_.push_back(m);
+      messages.push_back(m);
     }
-    return messages_;
+    return messages;
   }
 
   static std::string handle_of(const fake_queue::item& i) { return fmt::format("{}/{}", i.id, i.receives); }
@@ -183,15 +193,9 @@ class fake_connection final : public sluice::pipeline::queue {
     return of_.items.at(of_.by_id.find(handle.substr(0, handle.find('/')))->second);
   }
 
-  struct copy {
-    std::string id, handle, body;
-    int receives;
-  };
   fake_queue& of_;
   sluice::pipeline::timer wait_;
   bool closed_ = false;
-  std::deque<copy> copies_;
-  std::vector<sluice::sqs::message> messages_;
 };
 
 }  // namespace tests
