@@ -49,8 +49,8 @@ packages="g++ cmake ninja-build ccache pkg-config ca-certificates $boost libsimd
   libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev prometheus-cpp-dev"
 [ "$want" = compile ] || packages="$packages postgresql"
 if [ "$want" = test ]; then
-  packages="$packages nlohmann-json3-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19 shellcheck git curl
-    groff-base fish zsh"
+  packages="$packages libbenchmark-dev libconcurrentqueue-dev valgrind nlohmann-json3-dev clang-19
+    clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19 shellcheck git curl groff-base fish zsh"
   # A machine that has these from elsewhere keeps its own.
   command -v node >/dev/null || packages="$packages nodejs"
   command -v npm >/dev/null || packages="$packages npm"
