@@ -110,6 +110,7 @@ awaitable<void> lane::until_gone(const std::size_t& alive) {
     if (!queues_closed_ && since >= options_.stop_max) {
       queues_closed_ = true;
       for (queue* q : settling_) q->close();
+      calls_.notify();
     }
     const clock::duration rest = std::clamp<clock::duration>(options_.poll_grace, 10ms, 100ms);
     co_await gone_.wait(rest);

@@ -54,6 +54,7 @@ awaitable<void> lane::settle() {
     connected = asked.has_value();
     call_settlers();
   }
+  if (loaded_all_) calls_.notify();  // those that are not needed have nothing to wait for
   std::erase(settling_, connection.get());
 }
 

@@ -224,7 +224,7 @@ class world {
     ill_ = false;
     if (chance(0.5)) {
       for (const auto& p : processes_) p.process->stop();
-      const auto stop_by = time_.now() + options_.stop_max + std::chrono::minutes(2);
+      const auto stop_by = time_.now() + options_.stop_max + std::chrono::seconds(10);
       while (!processes_.empty() && time_.now() < stop_by) step();
       if (!processes_.empty()) throw std::runtime_error("a stop did not end");
     }
