@@ -116,7 +116,7 @@ class lane {
   batch_pool pool_;
   concurrency receive_limit_;
   concurrency settle_limit_;
-  std::size_t reply_bytes_ = 0;  ///< bodies of the largest reply lately
+  std::size_t reply_bytes_ = 0;  ///< of a full reply of the largest bodies lately
   std::deque<ticket> tickets_;
   std::vector<queue*> receiving_;  ///< connections of pollers, for stop
   std::vector<sink*> loading_;

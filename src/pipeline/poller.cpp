@@ -86,8 +86,10 @@ std::size_t lane::receives_max() const noexcept {
 }
 
 void lane::note_size(std::span<const sqs::message> reply) noexcept {
+  if (reply.empty()) return;
   std::size_t bytes = 0;
   for (const sqs::message& m : reply) bytes += m.body.size();
+  bytes = bytes / reply.size() * options_.receive_max;  // if it had been full
   reply_bytes_ = std::max(bytes, reply_bytes_ - reply_bytes_ / 16);
 }
 
