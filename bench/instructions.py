@@ -3,8 +3,8 @@
     bench/instructions.sh            compares with bench/instructions.json; exit code 1 if more than 5% over
     bench/instructions.sh --update   writes that file
 
-The fixed case is `sluice drain` with four pollers and batches of 1,000, so that neither the number of requests nor that of
-batches follows the speed of the machine. Start and end are taken away: the figure is the difference between a large drain and a
+The fixed case is `sluice drain` with four pollers, four ackers, one loader and batches of 1,000, so that the numbers of requests, connections and
+batches do not follow the speed of the machine. Start and end are taken away: the figure is the difference between a large drain and a
 small one.
 """
 
@@ -25,7 +25,7 @@ SMALL, LARGE = 5_000, 25_000
 OVER_MAX = 0.05
 COMMITTED = HERE / "instructions.json"
 FIXED = {
-    "SLUICE_POLLERS_MIN": "4", "SLUICE_POLLERS_MAX": "4", "SLUICE_LOADERS": "2", "SLUICE_BATCH_ROWS": "1000",
+    "SLUICE_POLLERS_MIN": "4", "SLUICE_POLLERS_MAX": "4", "SLUICE_ACKERS": "4", "SLUICE_LOADERS": "1", "SLUICE_BATCH_ROWS": "1000",
     "SLUICE_BATCH_AGE": "10s", "SLUICE_WAIT": "1s",
 }
 
