@@ -226,7 +226,9 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
   put->add_option("--count", line.send.count, "send that many, starting over at the end of the file")
       ->type_name("N");
   put->footer("Example:\n  sluice send tests/data/login-events/login-events.ndjson --queue logins --create");
+}
 
+void add_masking(CLI::App& app, command_line& line, std::function<int()>& todo) {
   CLI::App* hide = add(app, todo, line, "mask", "mask one value, or each line of standard input",
                        [&line](const config& c) { return mask_values(c, line.mask); });
   add_config(*hide, line);
@@ -278,9 +280,9 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
   renew->add_option("--domain", line.rekey.domain, "its domain, where the plan does not say");
   renew->add_flag("--dry-run", line.rekey.dry_run, "count what would move, and move nothing");
   renew->footer("Example:\n  sluice rekey --table user_logins --column masked_ip");
+}
 
-  add_quarantine(app, line, todo);
-
+void add_redrive(CLI::App& app, command_line& line, std::function<int()>& todo) {
   CLI::App* back = add(app, todo, line, "redrive", "move dead letters back to the queue that they came from",
                        [](const config& c) { return redrive(c); });
   add_config(*back, line);
@@ -362,6 +364,9 @@ int parse_and_run(int argc, char** argv) {
   command_line line;
   std::function<int()> todo;
   add_commands(app, line, todo);
+  add_masking(app, line, todo);
+  add_quarantine(app, line, todo);
+  add_redrive(app, line, todo);
   add_keys(app, line, todo);
   std::string shell;
   add_manuals(app, shell, todo);

@@ -18,8 +18,8 @@ using ring = std::shared_ptr<const mask::key_ring>;
 
 /// A new file in its place, with the old one's mode: whoever reads meanwhile gets the old or the new.
 result<> replace(const std::string& path, const secret& text) {
-  const failure cannot{errc::bad_configuration, fmt::format("key ring {} cannot be written", path),
-                       "check that its folder may be written; the ring is as it was"};
+  failure cannot{errc::bad_configuration, fmt::format("key ring {} cannot be written", path),
+                 "check that its folder may be written; the ring is as it was"};
   struct stat old{};
   if (stat(path.c_str(), &old) != 0) return cannot;
   const std::string beside = path + ".new";

@@ -37,7 +37,7 @@ bool takes_file(const CLI::Option& o) {
 std::string replaced(std::string_view text, std::initializer_list<std::pair<char, std::string_view>> pairs) {
   std::string out;
   for (const char c : text) {
-    const auto* found = std::find_if(pairs.begin(), pairs.end(), [c](const auto& p) { return p.first == c; });
+    const auto* found = std::ranges::find(pairs, c, &std::pair<char, std::string_view>::first);
     if (found == pairs.end()) {
       out += c;
     } else {

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <functional>
 #include <queue>
-#include <utility>
 #include <vector>
 
 namespace sluice::pipeline {
@@ -35,8 +34,8 @@ struct clock {
 /// A timer by that clock, which tells a simulation when it will end.
 class timer : public boost::asio::basic_waitable_timer<clock> {
  public:
-  explicit timer(boost::asio::any_io_executor executor) : basic_waitable_timer(std::move(executor)) {}
-  timer(boost::asio::any_io_executor executor, clock::duration longest) : timer(std::move(executor)) {
+  explicit timer(const boost::asio::any_io_executor& executor) : basic_waitable_timer(executor) {}
+  timer(const boost::asio::any_io_executor& executor, clock::duration longest) : timer(executor) {
     expires_after(longest);
   }
 
