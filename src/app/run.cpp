@@ -257,9 +257,10 @@ result<> service::reload_keys() {
     readers.push_back(*std::move(reader));
   }
   keys_ = *std::move(keys);
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    boost::asio::post(workers_[i]->loop, [w = workers_[i].get(), reader = std::move(readers[i]),
-                                          seal = mask::sealer::make(keys_).value()]() mutable {
+  auto next = readers.begin();
+  for (const auto& each : workers_) {
+    boost::asio::post(each->loop, [w = each.get(), reader = std::move(*next++),
+                                   seal = mask::sealer::make(keys_).value()]() mutable {
       w->lane->use(std::move(reader));
       w->seal = std::move(seal);
     });

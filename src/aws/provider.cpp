@@ -90,7 +90,8 @@ class chain {
     });
   }
 
-  // `above` are the profiles that lead here by source_profile.
+  // As deep as profiles name one another: `above`, those that lead here by source_profile, ends a ring.
+  // NOLINTBEGIN(misc-no-recursion)
   found_provider of_profile(const profile& p, std::vector<std::string> above) const {
     for (const auto& [property, does] : refused_properties) {
       if (const auto f = p.find(property)) return refused(p, *f, does);
@@ -145,6 +146,7 @@ class chain {
     if (base && !*base) return wrong_profile(p, "there are no credentials where its role_arn looks for them");
     return base;
   }
+  // NOLINTEND(misc-no-recursion)
 
   found_provider of_named_source(const profile& p, const std::string& name) const {
     if (name == "Environment") return of_environment();
