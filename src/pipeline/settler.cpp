@@ -25,7 +25,8 @@ void lane::ask(batch& b, call what) {
   call_settlers();
 }
 
-// As many calls as there should be: wakes settlers, and makes new ones where too few are there.
+// As many calls as there should be: wakes settlers, and makes new ones where too few are there. These are
+// tasks of their own, not calls. NOLINTBEGIN(misc-no-recursion)
 void lane::call_settlers() {
   const std::size_t target = std::min(settle_limit_.get(), serving_ + tickets_.size());
   if (serving_ < target) calls_.notify(target - serving_);
@@ -57,6 +58,7 @@ awaitable<void> lane::settle() {
   if (loaded_all_) calls_.notify();  // those that are not needed have nothing to wait for
   std::erase(settling_, connection.get());
 }
+// NOLINTEND(misc-no-recursion)
 
 // One batch call, and again for those of its entries that were not done. What cannot be done is not an error:
 // the message comes again by itself, and the ledger knows it. Gives the time of the last call, if it was
