@@ -31,7 +31,8 @@ steady_time hidden_since(steady_time asked, clock::duration took, std::chrono::s
 
 }  // namespace
 
-// As many receives as there should be: wakes pollers, and makes new ones where too few are there.
+// As many receives as there should be: wakes pollers, and makes new ones where too few are there. These are
+// tasks of their own, not calls. NOLINTBEGIN(misc-no-recursion)
 void lane::call_pollers() {
   if (stopping() || impaired_ > 0 || !pool_.has_room()) return;
   const std::size_t target = receives_max();
@@ -111,6 +112,7 @@ void lane::received(std::size_t messages, steady_time asked, clock::duration too
   receive_limit_.answered(demand, telling ? std::optional(asked) : std::nullopt, asked + took);
   call_pollers();
 }
+// NOLINTEND(misc-no-recursion)
 
 // The views in `messages` live until this waits.
 awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages, steady_time hidden) {
