@@ -23,7 +23,7 @@ std::optional<std::vector<std::uint32_t>> read_limits(std::string_view text) {
   std::vector<std::uint32_t> limits;
   if (!text.starts_with('(') || !text.ends_with(')')) return std::nullopt;
   do {
-    text.remove_prefix(text.find_first_not_of(" ", 1));
+    text.remove_prefix(text.find_first_not_of(' ', 1));
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limits.emplace_back());
     if (error != std::errc()) return std::nullopt;
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
@@ -141,7 +141,7 @@ result<> read_special(const toml_section& in, const plan& p, std::string_view na
   if (*where == source::body || *where == source::envelope) {
     if (*where == source::envelope && p.form != body_form::sns && p.form != body_form::eventbridge) {
       return in.wrong("from", "there is no envelope",
-                      "set envelope = \"sns\" or \"eventbridge\" in [message]");
+                      R"(set envelope = "sns" or "eventbridge" in [message])");
     }
     c.where = *where == source::body && p.rows.empty() ? source::row : *where;
     return read_pointer(in, rest, c);

@@ -273,7 +273,7 @@ result<proposal> infer(std::span<const std::string> bodies, std::string_view tab
   if (*form == body_form::s3) made.plan.rows = "/Records";
   proposer(made, rows.seen).add(rows, "", "", 0);
   if (made.plan.columns.size() == columns_max)
-    made.notes.push_back("there are more fields than a table can have columns");
+    made.notes.emplace_back("there are more fields than a table can have columns");
   return made;
 }
 

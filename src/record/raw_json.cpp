@@ -49,16 +49,17 @@ std::string_view stand_in(std::string_view number) noexcept {
   const bool is_whole = number.find_first_of(".eE") == number.npos;
   if (is_whole && number.size() <= digits_safe) return {};
   if (!parse_decimal(number)) return {};  // not JSON
-  const char* end = number.data() + number.size();
+  const char* const begin = number.data();
+  const char* const end = begin + number.size();
   if (is_whole) {
     std::int64_t with_sign = 0;
     std::uint64_t without = 0;
-    const bool fits = std::from_chars(number.data(), end, with_sign).ec == std::errc() ||
-                      std::from_chars(number.data(), end, without).ec == std::errc();
+    const bool fits = std::from_chars(begin, end, with_sign).ec == std::errc() ||
+                      std::from_chars(begin, end, without).ec == std::errc();
     return fits ? "" : "18446744073709551615";
   }
   double value = 0;
-  const bool fits = std::from_chars(number.data(), end, value).ec == std::errc() && !std::isinf(value);
+  const bool fits = std::from_chars(begin, end, value).ec == std::errc() && !std::isinf(value);
   return fits ? "" : "0.0";
 }
 
@@ -118,7 +119,7 @@ bool tame_numbers(std::string_view json, std::string& out) {
       if (!tamed) out.assign(json);
       tamed = true;
       // Blanks behind it, so that all else stays in its place.
-      std::fill(std::copy(other.begin(), other.end(), out.begin() + static_cast<std::ptrdiff_t>(at)),
+      std::fill(std::ranges::copy(other, out.begin() + static_cast<std::ptrdiff_t>(at)).out,
                 out.begin() + static_cast<std::ptrdiff_t>(end), ' ');
     }
     at = end;

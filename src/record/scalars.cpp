@@ -220,8 +220,9 @@ checked<std::int64_t> version_number(transform how, std::string_view text) noexc
 
 checked<std::int64_t> parse_whole(std::string_view text) noexcept {
   std::int64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, value);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [at, error] = std::from_chars(begin, end, value);
   if (at != end || error == std::errc::invalid_argument) return reasons::bad_format;
   if (error != std::errc()) return reasons::out_of_range;
   return value;
