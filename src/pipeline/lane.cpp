@@ -30,8 +30,7 @@ lane::lane(boost::asio::any_io_executor executor, options o, ports p, record::re
 
 lane::~lane() = default;
 
-template <class Task>
-void lane::spawn(Task task, std::size_t& alive) {
+void lane::spawn(awaitable<void> task, std::size_t& alive) {
   ++alive;
   boost::asio::co_spawn(executor_, std::move(task), [this, &alive](std::exception_ptr e) {
     --alive;

@@ -99,8 +99,7 @@ class lane {
     std::size_t& count;
   };
 
-  template <class Task>
-  void spawn(Task task, std::size_t& alive);
+  void spawn(awaitable<void> task, std::size_t& alive);
   void fail(failure f);
   bool stopping() const noexcept { return stop_at_.has_value(); }
   awaitable<void> until_gone(const std::size_t& alive);
