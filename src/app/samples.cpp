@@ -13,6 +13,7 @@
 #include "app/commands.hpp"
 #include "app/context.hpp"
 #include "copy/arena.hpp"
+#include "core/encoding.hpp"
 #include "pg/catalogue.hpp"
 #include "record/infer.hpp"
 #include "record/personal.hpp"
@@ -50,15 +51,10 @@ std::string cell_text(const std::string& value) {
   std::size_t characters = 0;
   for (const char c : value) {
     const auto byte = static_cast<unsigned char>(c);
-    if ((byte & 0xC0U) != 0x80U && ++characters > cell_characters_max) return text + "…";
+    if (starts_character(c) && ++characters > cell_characters_max) return text + "…";
     text += byte < 0x20U || byte == 0x7FU ? '?' : c;
   }
   return text;
-}
-
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 /// The rows, with the number of the line that each is from.
@@ -76,12 +72,12 @@ class table {
   void print() const {
     std::vector<std::size_t> widths(cells_[0].size(), 0);
     for (const auto& row : cells_) {
-      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], characters_in(row[i]));
     }
     for (const auto& row : cells_) {
       std::string line;
       for (std::size_t i = 0; i < row.size(); ++i) {
-        line += (i > 0 ? " | " : "") + row[i] + std::string(widths[i] - width_of(row[i]), ' ');
+        line += (i > 0 ? " | " : "") + row[i] + std::string(widths[i] - characters_in(row[i]), ' ');
       }
       fmt::print("{}\n", line);
     }

@@ -1,5 +1,7 @@
 #include "core/encoding.hpp"
 
+#include <algorithm>
+
 namespace sluice {
 namespace {
 
@@ -174,6 +176,10 @@ std::optional<std::string> unbase64(std::string_view text) {
 
 std::optional<std::string> unbase64url(std::string_view text) {
   return decoded(text, unbase64url_to);
+}
+
+std::size_t characters_in(std::string_view text) noexcept {
+  return static_cast<std::size_t>(std::ranges::count_if(text, starts_character));
 }
 
 }  // namespace sluice

@@ -37,6 +37,12 @@ char* unhex_to(std::string_view text, char* out) noexcept;
 char* unbase64_to(std::string_view text, char* out) noexcept;
 char* unbase64url_to(std::string_view text, char* out) noexcept;
 
+/// Whether a byte of UTF-8 text is the first of a character (RFC 3629); and how many characters a text has.
+constexpr bool starts_character(char c) noexcept {
+  return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+}
+std::size_t characters_in(std::string_view text) noexcept;
+
 inline std::span<const std::byte> bytes_of(std::string_view text) noexcept {
   return std::as_bytes(std::span(text.data(), text.size()));
 }

@@ -106,8 +106,7 @@ class partial_mask final : public mask_function {
 
   std::size_t size_max(std::size_t value_bytes) const noexcept override { return value_bytes; }
   char* mask_to(std::string_view value, char* out) override {
-    const auto starts_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; };
-    const auto characters = static_cast<std::size_t>(std::ranges::count_if(value, starts_character));
+    const std::size_t characters = characters_in(value);
     const std::size_t starred = characters > keep_last_ ? characters - keep_last_ : characters;
     out = std::fill_n(out, starred, '*');
     std::size_t seen = 0;

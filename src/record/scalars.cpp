@@ -272,9 +272,7 @@ std::string_view trimmed(std::string_view text) noexcept {
 }
 
 bool longer_than(std::string_view text, std::size_t characters) noexcept {
-  if (text.size() <= characters) return false;
-  const auto starts_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; };
-  return static_cast<std::size_t>(std::ranges::count_if(text, starts_character)) > characters;
+  return text.size() > characters && characters_in(text) > characters;
 }
 
 }  // namespace sluice::record
