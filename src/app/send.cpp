@@ -29,7 +29,6 @@ template <class T>
 using awaitable = boost::asio::awaitable<T>;
 
 constexpr std::size_t senders = 8;
-constexpr std::size_t batch_messages = 10;
 constexpr std::size_t batch_bytes = 1'048'576;  // SQS: one message, and all of a batch together
 
 /// What the senders share: one loop, one thread.
@@ -86,9 +85,9 @@ awaitable<void> send_some(outbox& box, std::shared_ptr<sqs::session> session, co
   std::vector<std::string> ids;
   while (!box.failed) {
     ids.clear();
-    ids.reserve(2 * batch_messages);
+    ids.reserve(2 * sqs::batch_entries_max);
     std::size_t bytes = 0;
-    while (batch.size() < batch_messages && box.next < box.total) {
+    while (batch.size() < sqs::batch_entries_max && box.next < box.total) {
       const std::string& line = box.line(box.next);
       if (!batch.empty() && bytes + line.size() > batch_bytes) break;
       sqs::outgoing message{};

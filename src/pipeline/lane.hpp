@@ -99,6 +99,9 @@ class lane {
     std::size_t& count;
   };
 
+  /// A poller or settler that is not needed for so long ends, and its connection.
+  static constexpr std::chrono::minutes unwanted_max{1};
+
   void spawn(awaitable<void> task, std::size_t& alive);
   void fail(failure f);
   bool stopping() const noexcept { return stop_at_.has_value(); }

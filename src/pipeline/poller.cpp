@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::size_t row_bytes_max = std::size_t{256} << 20;
 constexpr std::size_t reply_bytes_max = std::size_t{8} << 20;  // of the bodies in all replies of a loop
-constexpr auto unwanted_max = 1min;  // a poller that is not needed for so long ends, and its connection
 
 std::int64_t epoch_ms() {
   using namespace std::chrono;
@@ -138,7 +137,7 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
   }
   if (messages.empty()) co_return;
 
-  std::array<std::string_view, 10> handles{};
+  std::array<std::string_view, sqs::batch_entries_max> handles{};
   const std::size_t count = std::min(messages.size(), handles.size());
   std::ranges::transform(messages.first(count), handles.begin(), &sqs::message::receipt_handle);
   counters_.given_back.add(count);

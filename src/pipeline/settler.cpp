@@ -12,8 +12,7 @@ namespace {
 
 // SQS's limit, less than a long poll: the first message may have come that much before its batch was opened.
 constexpr auto hidden_max = 12h - 1min;
-constexpr std::size_t call_size = 10;  // what SQS takes in one batch call
-constexpr auto unwanted_max = 1min;    // a settler that is not needed for so long ends, and its connection
+constexpr std::size_t call_size = sqs::batch_entries_max;
 
 }  // namespace
 

@@ -31,10 +31,6 @@ bool same(const aws::credentials& a, const aws::credentials& b) {
          a.session_token == b.session_token;
 }
 
-std::string_view queue_of(std::string_view arn) {
-  return arn.substr(arn.rfind(':') + 1);
-}
-
 }  // namespace
 
 struct session::tools {

@@ -10,7 +10,6 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-constexpr std::size_t batch_entries_max = 10;
 constexpr std::size_t parser_kept_bytes_max = 128 * 1024;  // what a parser needs for more is given back
 
 failure bad_answer(std::string what) {

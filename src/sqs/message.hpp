@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -8,6 +9,9 @@
 #include <vector>
 
 namespace sluice::sqs {
+
+/// Entries of one batch call, and messages of one receive, at most (SQS developer guide, "Message quotas").
+inline constexpr std::size_t batch_entries_max = 10;
 
 /// A message attribute that was asked for. `value` is its text; of a Binary one, base64.
 struct message_attribute {

@@ -4,15 +4,21 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace sluice::sqs {
+
+/// "arn:aws:sqs:eu-west-1:123456789012:logins" is of queue "logins".
+constexpr std::string_view queue_of(std::string_view arn) noexcept {
+  return arn.substr(arn.rfind(':') + 1);
+}
 
 /// Where a queue's messages go that are received too often (attribute RedrivePolicy).
 struct redrive_policy {
   std::string target_arn;          ///< of the dead-letter queue
   std::uint32_t receives_max = 0;  ///< AWS gives it as a number or as text
 
-  std::string target_name() const { return target_arn.substr(target_arn.rfind(':') + 1); }
+  std::string target_name() const { return std::string(queue_of(target_arn)); }
 };
 
 /// From the answer of GetQueueAttributes; nothing if the queue has none.
