@@ -61,6 +61,11 @@ result<> append(const std::string& path, const std::string& line) {
 
 }  // namespace
 
+void audit_entry::opened_with(std::string_view key_id) {
+  const bool is_new = std::ranges::find(key_ids, key_id) == key_ids.end();
+  if (is_new && !key_id.empty()) key_ids.emplace_back(key_id);
+}
+
 std::string audit_line(const audit_entry& e, std::int64_t time) {
   observe::json_writer json;
   json.begin_object()

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/config.hpp"
@@ -16,6 +17,9 @@ struct audit_entry {
   std::string why;                     ///< --reason, in the person's own words
   std::vector<std::string> key_ids{};  ///< that opened it
   std::uint64_t count = 0;             ///< of values
+
+  /// Each key is noted once; an empty id, of what no key made, is not.
+  void opened_with(std::string_view key_id);
 };
 
 /// One line of JSON, with the time, the user (the login's name, and the uid) and the host, without a line

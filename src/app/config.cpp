@@ -254,6 +254,15 @@ result<std::shared_ptr<const mask::key_ring>> load_keys(const config& c) {
                  "to a file of it"};
 }
 
+result<std::shared_ptr<const mask::key_ring>> load_sealing_keys(const config& c) {
+  auto keys = load_keys(c);
+  if (keys && !*keys) {
+    return failure{errc::missing_key, "bodies are sealed, and there is no key ring",
+                   "set SLUICE_KEYS or SLUICE_KEYS_FILE to the ring that sealed them"};
+  }
+  return keys;
+}
+
 std::string print_config(const config& c) {
   std::string out = fmt::format("{:<28}{:<36}{}\n", "plan", c.plan.table, c.plan.source_name);
   for (const setting& s : all_settings()) {

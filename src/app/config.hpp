@@ -51,6 +51,8 @@ result<config> load_config(const aws::environment& env, const std::string& file,
 /// The ring of `SLUICE_KEYS` or `SLUICE_KEYS_FILE`; null if neither is set. `missing_key` when the plan needs
 /// one.
 result<std::shared_ptr<const mask::key_ring>> load_keys(const config& c);
+/// The same for what cannot do without: opening what was set aside. Never null.
+result<std::shared_ptr<const mask::key_ring>> load_sealing_keys(const config& c);
 
 /// Each setting, its value (secrets hidden) and where it came from, a line each.
 std::string print_config(const config& c);

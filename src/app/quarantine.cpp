@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,12 +60,8 @@ awaitable<result<int>> list(boost::asio::any_io_executor executor, const config&
 /// Bodies as they came, one on each line; the audit line is written before the first.
 awaitable<result<int>> show(boost::asio::any_io_executor executor, const config& c,
                             const quarantine_options& o) {
-  auto keys = load_keys(c);
+  const auto keys = load_sealing_keys(c);
   if (!keys) co_return keys.error();
-  if (!*keys) {
-    co_return failure{errc::missing_key, "bodies are sealed, and there is no key ring",
-                      "set SLUICE_KEYS or SLUICE_KEYS_FILE to the ring that sealed them"};
-  }
   pg::connection database(std::move(executor), c.database);
   if (auto connected = co_await database.connect(); !connected) co_return connected.error();
   const auto entries = co_await pg::read_quarantine(database, o.filter, from_the_first, o.count_max, true);
@@ -84,8 +79,7 @@ awaitable<result<int>> show(boost::asio::any_io_executor executor, const config&
     auto body = mask::unseal(*e.body, e.message_id, **keys);
     if (!body) co_return std::move(body.error()).in("message " + e.message_id);
     bodies.push_back(*std::move(body));
-    const std::string id(mask::split_token(*e.body)->key_id);
-    if (std::ranges::find(entry.key_ids, id) == entry.key_ids.end()) entry.key_ids.push_back(id);
+    entry.opened_with(mask::split_token(*e.body)->key_id);
   }
   entry.count = bodies.size();
   if (auto written = audit(c, entry); !written) co_return written.error();

@@ -98,12 +98,8 @@ void replay::print() const {
 
 awaitable<result<int>> replay_all(boost::asio::any_io_executor executor, const config& c,
                                   const quarantine_options& o) {
-  auto keys = load_keys(c);
+  const auto keys = load_sealing_keys(c);
   if (!keys) co_return keys.error();
-  if (!*keys) {
-    co_return failure{errc::missing_key, "bodies are sealed, and there is no key ring",
-                      "set SLUICE_KEYS or SLUICE_KEYS_FILE to the ring that sealed them"};
-  }
   if (!c.plan.attributes().empty()) {
     co_return failure{errc::bad_configuration,
                       "the plan reads message attributes, which the quarantine does not keep",

@@ -49,8 +49,7 @@ opened open_all(const std::vector<std::string>& tokens, const mask::rule& rule, 
     }
     out.values.push_back(std::move(value->value));
     ++entry.count;
-    const bool is_new = std::ranges::find(entry.key_ids, value->key_id) == entry.key_ids.end();
-    if (is_new && !value->key_id.empty()) entry.key_ids.push_back(value->key_id);
+    entry.opened_with(value->key_id);
   }
   return out;
 }
