@@ -1,10 +1,10 @@
 #include "pg/load_plan.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "pg/catalogue.hpp"
 #include "pg/connection.hpp"
 
 namespace sluice::pg {
@@ -13,10 +13,10 @@ namespace {
 constexpr std::string_view begin_sql = "BEGIN ISOLATION LEVEL READ COMMITTED";
 constexpr std::string_view staging = "pg_temp.sluice_rows";
 
-std::string quoted_list(const std::vector<std::string>& names, std::string_view before = {}) {
+std::string quoted_list(const std::vector<std::string>& names) {
   std::string list;
   for (const std::string& name : names) {
-    list.append(list.empty() ? "" : ", ").append(before).append(quote_identifier(name));
+    list.append(list.empty() ? "" : ", ").append(quote_identifier(name));
   }
   return list;
 }
@@ -89,8 +89,7 @@ load_plan load_plan::make(const record::plan& p, load_mode mode, bad_messages ba
                    : p.business_key.empty()         ? ledger::messages
                                                     : ledger::business;
   made.bad = bad;
-  made.target = p.schema.empty() ? "" : quote_identifier(p.schema) + ".";
-  made.target += quote_identifier(p.table);
+  made.target = target_name(p);
   made.begin = begin_sql;
   for (const record::column& c : p.columns) made.columns.push_back(c.name);
   made.copy_rows = copy_into(made.target, made.columns);
