@@ -12,28 +12,6 @@ using namespace sluice;
 using namespace sluice::aws;
 using namespace tests;
 
-namespace {
-
-constexpr const char* evening = "2026-01-02T18:00:00Z";
-
-boost::asio::awaitable<result<credentials>> get(std::shared_ptr<credentials_provider> provider) {
-  auto c = co_await provider->get();
-  if (!c) co_return c.error();
-  co_return **c;
-}
-
-result<credentials> first_of(aws_network& a) {
-  auto provider = a.provider();
-  if (!provider) return provider.error();
-  return run_on(a.loop, get(*provider));
-}
-
-bool holds(const std::string& text, std::string_view part) {
-  return text.find(part) != text.npos;
-}
-
-}  // namespace
-
 TEST_CASE("an expiration is read with and without a fraction of the second") {
   const auto at = std::chrono::sys_days(std::chrono::year(2026) / 1 / 2) + std::chrono::seconds(11045);
   CHECK(parse_expiration("2026-01-02T03:04:05Z") == at);

@@ -33,6 +33,25 @@ struct aws_network {
   }
 };
 
+inline constexpr const char* evening = "2026-01-02T18:00:00Z";
+
+inline boost::asio::awaitable<sluice::result<sluice::aws::credentials>> get(
+    std::shared_ptr<sluice::aws::credentials_provider> provider) {
+  auto c = co_await provider->get();
+  if (!c) co_return c.error();
+  co_return **c;
+}
+
+inline sluice::result<sluice::aws::credentials> first_of(aws_network& a) {
+  auto provider = a.provider();
+  if (!provider) return provider.error();
+  return run_on(a.loop, get(*provider));
+}
+
+inline bool holds(const std::string& text, std::string_view part) {
+  return text.find(part) != text.npos;
+}
+
 /// As the container endpoints and the instance metadata write them.
 inline std::string keys_as_json(const std::string& id, const std::string& expiration) {
   return R"({"RoleArn":"arn","AccessKeyId":")" + id + R"(","SecretAccessKey":"secret/)" + id +

@@ -11,24 +11,6 @@ using namespace tests;
 
 namespace {
 
-constexpr const char* evening = "2026-01-02T18:00:00Z";
-
-boost::asio::awaitable<result<credentials>> get(std::shared_ptr<credentials_provider> provider) {
-  auto c = co_await provider->get();
-  if (!c) co_return c.error();
-  co_return **c;
-}
-
-result<credentials> first_of(aws_network& a) {
-  auto provider = a.provider();
-  if (!provider) return provider.error();
-  return run_on(a.loop, get(*provider));
-}
-
-bool holds(const std::string& text, std::string_view part) {
-  return text.find(part) != text.npos;
-}
-
 struct with_sts : aws_network {
   explicit with_sts(const std::string& config, std::vector<http_script::connection_script> script)
       : server(loop, std::move(script)) {
