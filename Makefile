@@ -9,7 +9,7 @@ help: ## Show this list
 ## Start here
 demo: ## Queue, database and 100 messages on this machine, from nothing to masked rows
 	@scripts/demo.sh
-test: ## Everything that CI runs (45 minutes on 2 cores the first time)
+test: ## Everything that CI runs (50 minutes on 2 cores the first time)
 	@scripts/test.sh
 build: install ## The programs: build/release/bin/sluice and build/release/bin/sluice-sqs
 	@scripts/build.sh release
