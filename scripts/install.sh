@@ -50,7 +50,7 @@ packages="g++ cmake ninja-build ccache pkg-config ca-certificates $boost libsimd
 [ "$want" = compile ] || packages="$packages postgresql"
 if [ "$want" = test ]; then
   packages="$packages libbenchmark-dev libconcurrentqueue-dev valgrind nlohmann-json3-dev clang-19
-    clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19 shellcheck git curl groff-base fish zsh"
+    clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19 shellcheck git curl groff-base fish zsh prometheus"
   # A machine that has these from elsewhere keeps its own.
   command -v node >/dev/null || packages="$packages nodejs"
   command -v npm >/dev/null || packages="$packages npm"
@@ -89,7 +89,18 @@ if ! installed postgresql-common && [ ! -e /etc/postgresql-common/createcluster.
   echo "create_main_cluster = false" | $as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi
 
+# promtool comes with a server, which is not to start: not now (policy-rc.d, as in Debian's policy, 9.3.3.1), not when the machine does.
+policy=/usr/sbin/policy-rc.d
+with_server=""
+case "$missing " in *" prometheus "*) with_server=prometheus ;; esac
+if [ -n "$with_server" ] && [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' | $as_root install -m 755 /dev/stdin "$policy"
+  trap '$as_root rm -f "$policy"' EXIT
+  trap 'exit 130' INT TERM HUP
+fi
+
 echo "installing:$missing"
 apt update
 # shellcheck disable=SC2086
 apt -y --no-install-recommends -o Dpkg::Options::=--force-confold install $missing
+[ -z "$with_server" ] || $as_root update-rc.d "$with_server" disable

@@ -42,6 +42,14 @@ def expressions(repository):
         yield name, expression
 
 
+def test_promtool_accepts_the_metrics(play):
+    base, _ = play()
+    with urllib.request.urlopen(base + "/metrics", timeout=5) as answer:
+        text = answer.read()
+    checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, timeout=60)
+    assert checked.returncode == 0, checked.stderr.decode()
+
+
 def test_every_metric_is_in_the_reference_and_every_one_there_is_exported(exported, repository):
     documented = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", (repository / "docs/metrics.md").read_text(), re.M))
     assert documented == exported
