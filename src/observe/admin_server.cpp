@@ -30,6 +30,8 @@ template <class T>
 using awaitable = asio::awaitable<T>;
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
+constexpr std::size_t rest_bytes_max = 64 * 1024;  // read and dropped after the answer
+
 std::string_view text(boost::beast::string_view v) {
   return {v.data(), v.size()};
 }
@@ -42,7 +44,7 @@ http::response<http::string_body> in_http(site::answer a, const std::string& pol
   r.set("Referrer-Policy", "no-referrer");
   r.set("Cross-Origin-Resource-Policy", "same-origin");
   if (a.is_page) r.set("Content-Security-Policy", policy);
-  if (a.status == 405) r.set(http::field::allow, "GET");
+  if (a.status == 405) r.set(http::field::allow, "GET, HEAD");
   r.keep_alive(false);
   r.body() = std::move(a.body);
   r.prepare_payload();
@@ -51,7 +53,7 @@ http::response<http::string_body> in_http(site::answer a, const std::string& pol
 
 // What to say to a request that cannot be read; nothing if nobody listens any more.
 std::optional<site::answer> refusal(const boost::system::error_code& e) {
-  if (e == http::error::header_limit)
+  if (e == http::error::header_limit || e == http::error::buffer_overflow)
     return site::answer{.status = 431, .body = "the request is too large\n"};
   if (e == http::error::unexpected_body)
     return site::answer{.status = 413, .body = "a request has no body here\n"};
@@ -141,10 +143,6 @@ void admin_server::impl::close() noexcept {
 
 awaitable<void> admin_server::impl::accept() {
   while (!closed) {
-    if (sockets.size() >= limits.connections_max) {
-      co_await wait(1s);
-      continue;
-    }
     tcp::socket socket(executor);
     const auto [error] = co_await acceptor.async_accept(socket, use_tuple);
     if (closed) break;
@@ -152,6 +150,14 @@ awaitable<void> admin_server::impl::accept() {
       co_await wait(100ms);  // out of descriptors, or a client that left at once
       continue;
     }
+    // The one that has been here longest makes room: a crowd that says nothing does not keep a health check
+    // out.
+    while (sockets.size() >= limits.connections_max && !closed) {
+      boost::system::error_code ignored;
+      sockets.front()->close(ignored);
+      co_await wait(1s);
+    }
+    if (closed) break;
     spawn(serve(std::move(socket)));
   }
 }
@@ -169,29 +175,42 @@ awaitable<void> admin_server::impl::serve(tcp::socket socket) {
 }
 
 awaitable<void> admin_server::impl::talk(tcp::socket& socket) {
-  boost::beast::flat_buffer buffer;
+  // The parser's limit is on the header only: the buffer's holds for a body in chunks, whose extensions have
+  // no end.
+  boost::beast::flat_buffer buffer(2 * limits.header_bytes_max);
   http::request_parser<http::empty_body> parser;
   parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
   const auto [unread, bytes] = co_await http::async_read(socket, buffer, parser, use_tuple);
   std::optional<site::answer> answer = refusal(unread);
   if (unread && !answer) co_return;  // it left, or took too long
+  const auto& request = parser.get();
+  if (!answer && request.count(http::field::host) != 1) {  // RFC 9112, 3.2
+    answer = site::answer{.status = 400, .body = "a request has one Host\n"};
+  }
   if (!answer) {
-    const auto& request = parser.get();
     answer = pages.get({.method = text(request.method_string()),
                         .target = text(request.target()),
                         .host = text(request[http::field::host])},
                        std::chrono::steady_clock::now(), std::chrono::system_clock::now());
   }
   const auto response = in_http(*std::move(answer), policy);
-  const auto [unsent, sent] = co_await http::async_write(socket, response, use_tuple);
-  if (unsent) co_return;
-  // What the client still sends would make the kernel reset the connection, and the answer with it.
+  http::response_serializer<http::string_body> out(response);
   boost::system::error_code error;
-  socket.shutdown(tcp::socket::shutdown_send, error);
+  if (request.method() == http::verb::head) {
+    const auto [unsent, sent] = co_await http::async_write_header(socket, out, use_tuple);
+    error = unsent;
+  } else {
+    const auto [unsent, sent] = co_await http::async_write(socket, out, use_tuple);
+    error = unsent;
+  }
+  // What the client still sends would make the kernel reset the connection, and the answer with it. One that
+  // does not stop is cut off.
+  if (!error) socket.shutdown(tcp::socket::shutdown_send, error);
   std::array<char, 1024> rest{};
-  while (!error) {
+  for (std::size_t left = rest_bytes_max; !error && left > 0;) {
     const auto [ended, more] = co_await socket.async_read_some(asio::buffer(rest), use_tuple);
     error = ended;
+    left -= std::min(left, more);
   }
 }
 

@@ -18,12 +18,12 @@ namespace sluice::observe {
 /// "127.0.0.1:9464", "[::1]:9464", "0.0.0.0:9464", "localhost:9464". Names are not looked up.
 result<boost::asio::ip::tcp::endpoint> parse_listen_address(std::string_view text);
 
-/// The status page, /status.json, /metrics, /healthz and /readyz over HTTP/1.1. Answers GET and nothing else,
-/// one request a connection; has no way to change anything.
+/// The status page, /status.json, /metrics, /healthz and /readyz over HTTP/1.1. Answers GET and HEAD and
+/// nothing else, one request a connection; has no way to change anything.
 ///
 /// Outlived by what `state` refers to. One executor, one thread: a control loop, not one that moves messages.
-/// A slow or hostile client costs a connection for `request_max` at most, and there are `connections_max`;
-/// more wait in the kernel.
+/// A slow or hostile client costs a connection for `request_max` at most, and there are `connections_max`:
+/// for one more, the one that has been open longest is closed.
 class admin_server {
  public:
   struct options {

@@ -16,10 +16,12 @@
 namespace sluice::observe {
 namespace {
 
-// Without the port, and an IPv6 address without its brackets.
+// Without the port, and an IPv6 address without its brackets; empty for what is no host.
 std::string_view host_name(std::string_view host) {
-  if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
-  return host.substr(0, host.rfind(':'));
+  if (!host.starts_with('[')) return host.substr(0, host.rfind(':'));
+  const auto end = host.find(']');
+  if (end == host.npos || (end + 1 < host.size() && host[end + 1] != ':')) return {};
+  return host.substr(1, end - 1);
 }
 
 std::string lower(std::string_view text) {
@@ -72,7 +74,7 @@ site::answer site::get(const request& r, history::steady_time now,
   if (!host_allowed(r.host, hosts_)) {
     return {.status = 421, .body = "this name is not served: give it in SLUICE_ADMIN_HOSTS\n"};
   }
-  if (r.method != "GET") return {.status = 405, .body = "only GET\n"};
+  if (r.method != "GET" && r.method != "HEAD") return {.status = 405, .body = "only GET and HEAD\n"};
   const std::string_view path = r.target.substr(0, r.target.find('?'));
   if (path == "/") {
     return {.type = "text/html; charset=utf-8", .body = std::string(status_page), .is_page = true};

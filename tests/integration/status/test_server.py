@@ -1,9 +1,12 @@
 """The admin server against clients that are odd, slow or hostile; and the health check of a container."""
 
 import http.client
+import re
 import socket
 import time
 from urllib.parse import urlsplit
+
+import pytest
 
 from conftest import address_of
 from world import SAMPLES, wait_for
@@ -50,14 +53,15 @@ def test_another_name_and_another_method_are_refused(play):
     base, _ = play()
     assert ask(base, Host="rebound.example")[0] == 421
     status, headers, _ = ask(base, method="POST")
-    assert status == 405 and headers["allow"] == "GET"
+    assert status == 405 and headers["allow"] == "GET, HEAD"
     assert ask(base, path="/nothing")[0] == 404
 
 
 def test_what_is_no_request_is_told_so_and_does_no_harm(play):
     base, _ = play()
     assert raw(base, b"\x16\x03\x01\x02\x00 this is TLS\r\n\r\n").startswith(b"HTTP/1.1 400")
-    assert raw(base, b"GET /healthz HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 421")  # no Host
+    assert raw(base, b"GET /healthz HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 400")  # no Host
+    assert raw(base, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n").startswith(b"HTTP/1.1 400")
     assert raw(base, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 20_000 + b"\r\n\r\n").startswith(b"HTTP/1.1 431")
     body = b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello"
     assert raw(base, body).startswith(b"HTTP/1.1 413")
@@ -66,13 +70,66 @@ def test_what_is_no_request_is_told_so_and_does_no_harm(play):
     assert ask(base)[0] == 200
 
 
-def test_clients_that_say_nothing_are_cut_off_and_others_get_their_turn(play):
+def test_what_comes_behind_a_request_is_not_another(play):
     base, _ = play()
-    silent = [connect(base) for _ in range(40)]
-    began = time.monotonic()
+    one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert raw(base, one * 3).count(b"HTTP/1.1 ") == 1
+
+
+def test_head_gives_what_get_would_without_the_body(play):
+    base, _ = play()
+    _, of_get, page = ask(base, path="/")
+    status, of_head, body = ask(base, method="HEAD", path="/")
+    assert status == 200 and body == "" and of_head == of_get
+    assert int(of_head["content-length"]) == len(page.encode())
+    answer = raw(base, b"HEAD /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 404") and answer.endswith(b"\r\n\r\n")
+
+
+def memory_mib(process):
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+        return int(re.search(r"^VmHWM:\s+(\d+) kB", status.read(), re.M)[1]) / 1024
+
+
+@pytest.mark.parametrize("start", [
+    b"",  # behind a whole request
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
+    b"GET /",
+], ids=["rest", "chunk extension", "trailer", "target"])
+def test_a_client_that_does_not_stop_is_cut_off_soon_and_costs_no_memory(play, start):
+    base, process = play()
+    ask(base, path="/")
+    before = memory_mib(process)
+    sent, began = 0, time.monotonic()
+    with connect(base) as s:
+        s.sendall(start or b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        try:
+            while time.monotonic() - began < 20:
+                sent += s.send(b"x" * 65536)
+        except OSError:
+            pass
+    assert time.monotonic() - began < 3, sent
+    assert memory_mib(process) - before < 8, sent
     assert ask(base)[0] == 200
-    assert time.monotonic() - began < 18  # 40 at 16 a time, five seconds each
-    for s in silent:
+
+
+def test_clients_that_say_nothing_are_cut_off(play):
+    base, _ = play()
+    with connect(base) as silent:
+        began = time.monotonic()
+        assert silent.recv(1) == b""
+        assert 4 < time.monotonic() - began < 8
+
+
+def test_a_crowd_that_says_nothing_does_not_keep_a_health_check_out(play):
+    base, _ = play()
+    crowd = [connect(base) for _ in range(100)]
+    began = time.monotonic()
+    for _ in range(20):
+        assert ask(base)[0] == 200
+    assert time.monotonic() - began < 3
+    for s in crowd:
         assert s.recv(1) == b""
         s.close()
 

@@ -33,7 +33,7 @@ TEST_CASE("a host is answered if it is an address, localhost, or a name that was
   }
   for (const char* host :
        {"", ":9464", "evil.example", "evil.example:9464", "localhost.evil.example", "127.0.0.1.evil.example",
-        "127.0.0.1@evil.example", "[", "[]", "sluice.evil.example"}) {
+        "127.0.0.1@evil.example", "[", "[]", "[::1].evil.example", "[::1]x:80", "sluice.evil.example"}) {
     CAPTURE(host);
     CHECK_FALSE(host_allowed(host, names));
   }
@@ -45,11 +45,14 @@ TEST_CASE("a request that came by another name is refused, whatever it asks for"
   CHECK(f.get("/healthz", "sluice.INTERNAL:80").status == 200);
 }
 
-TEST_CASE("only GET is answered") {
+TEST_CASE("only GET and HEAD are answered") {
   fixture f;
-  for (const char* method : {"POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"}) {
+  for (const char* method :
+       {"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "get", "GET ", ""}) {
+    CAPTURE(method);
     CHECK(f.get("/", "localhost", method).status == 405);
   }
+  CHECK(f.get("/", "localhost", "HEAD").status == 200);
 }
 
 TEST_CASE("there are five pages, and nothing else") {
