@@ -188,6 +188,7 @@ result<> fill(config& c) {
   const auto format = get.choice("log.format", {"auto", "text", "json"});
   const bool text = format == 1 || (format == 0 && isatty(STDERR_FILENO) != 0);
   c.log_format = text ? observe::log_format::text : observe::log_format::json;
+  c.log_traceparent = get.choice("log.traceparent", {"off", "on"}) == 1;
   c.log_level = static_cast<observe::level>(get.choice("log.level", {"debug", "info", "warning", "error"}));
   if (get.failed()) return *get.failed();
   if (c.mode == pg::load_mode::at_least_once && !c.plan.business_key.empty()) {

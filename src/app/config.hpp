@@ -41,6 +41,7 @@ struct config {
   std::vector<std::string> admin_hosts;
   observe::log_format log_format = observe::log_format::text;
   observe::level log_level = observe::level::info;
+  bool log_traceparent = false;
 };
 
 /// `file` may be empty: the login-events mapping applies. Failures are `bad_configuration`, with the variable

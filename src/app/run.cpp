@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -32,6 +33,7 @@
 #include "pipeline/pg_sink.hpp"
 #include "pipeline/signal.hpp"
 #include "pipeline/sqs_queue.hpp"
+#include "sqs/trace.hpp"
 
 namespace sluice::app {
 namespace {
@@ -175,10 +177,14 @@ result<> service::make_lane(worker& w) {
 
   const auto executor = w.loop.get_executor();
   pipeline::ports ports;
-  const pipeline::sqs_queue::settings settings{.queue_url = queue_.url,
-                                               .messages_max = config_.receive_max,
-                                               .visibility = config_.visibility.value_or(0s),
-                                               .attributes = config_.plan.attributes()};
+  pipeline::sqs_queue::settings settings{.queue_url = queue_.url,
+                                         .messages_max = config_.receive_max,
+                                         .visibility = config_.visibility.value_or(0s),
+                                         .attributes = config_.plan.attributes()};
+  auto& attributes = settings.attributes;
+  if (config_.log_traceparent &&
+      std::ranges::find(attributes, sqs::traceparent_attribute) == attributes.end())
+    attributes.emplace_back(sqs::traceparent_attribute);
   ports.open_queue = [this, executor, shared = *session, settings]() -> std::unique_ptr<pipeline::queue> {
     return std::make_unique<pipeline::sqs_queue>(executor, shared, settings, counters_);
   };

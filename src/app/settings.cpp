@@ -69,6 +69,9 @@ constexpr setting table[] = {
     {"log.emf", "SLUICE_LOG_EMF", "", "",
      "a CloudWatch namespace: a line of metrics in CloudWatch's embedded format each minute, on standard "
      "output"},
+    {"log.traceparent", "SLUICE_LOG_TRACEPARENT", "", "off",
+     "on: the message attribute traceparent is asked for, and its trace logged when a message is set aside; "
+     "that of AWSTraceHeader always is"},
     {"log.level", "SLUICE_LOG_LEVEL", "", "info", "debug, info, warning or error"},
 };
 

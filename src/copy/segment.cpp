@@ -30,7 +30,7 @@ segment::segment(segment_options o)
 bool segment::add(const entry& e, std::size_t row_offset, std::uint32_t row_count) {
   const std::size_t body_offset = bodies_.size(), handle_offset = handles_.size();
   if (full() || !append(bodies_, e.body) || !append(handles_, e.receipt_handle) ||
-      !append(handles_, e.group_id)) {
+      !append(handles_, e.group_id) || !append(handles_, e.trace_id)) {
     bodies_.truncate(body_offset);
     handles_.truncate(handle_offset);
     rows_.truncate(row_offset);
@@ -48,6 +48,7 @@ bool segment::add(const entry& e, std::size_t row_offset, std::uint32_t row_coun
                     .handle_offset = narrow(handle_offset),
                     .handle_bytes = narrow(e.receipt_handle.size()),
                     .group_bytes = narrow(e.group_id.size()),
+                    .trace_bytes = narrow(e.trace_id.size()),
                     .receive_count = e.receive_count});
   return true;
 }

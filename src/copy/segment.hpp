@@ -36,6 +36,7 @@ struct slot {
   std::uint32_t handle_offset = 0;  ///< its receipt handle in `handles`
   std::uint32_t handle_bytes = 0;
   std::uint32_t group_bytes = 0;  ///< its group id, behind the handle
+  std::uint32_t trace_bytes = 0;  ///< its trace id, behind that
   std::uint32_t receive_count = 0;
   std::int32_t refusal_index = -1;  ///< in `refusals`, or -1 for a good message
 };
@@ -69,6 +70,7 @@ class segment {
     std::string_view body{};
     std::string_view receipt_handle{};
     std::string_view group_id{};  ///< MessageGroupId; empty if it has none
+    std::string_view trace_id{};  ///< empty if it has none
   };
   /// Adds a message whose tuples are the bytes of `rows` from `row_offset` on (`row_count` of them). False
   /// when body or handle do not fit, or rows_max is reached: then nothing has changed, `rows` is cut back to
@@ -96,6 +98,9 @@ class segment {
   }
   std::string_view group_id(const slot& s) const noexcept {
     return handles_.text(s.handle_offset + s.handle_bytes, s.group_bytes);
+  }
+  std::string_view trace_id(const slot& s) const noexcept {
+    return handles_.text(s.handle_offset + s.handle_bytes + s.group_bytes, s.trace_bytes);
   }
   std::chrono::steady_clock::time_point hidden_until() const noexcept;  ///< the earliest of its messages
   void clear() noexcept;

@@ -22,8 +22,9 @@ constexpr event table[] = {
      "Messages that cannot become rows are in the quarantine, with a reason code.",
      "Look at `sluice.quarantine`; many of one reason mean that a producer has changed its messages."},
     {"traced_message_set_aside", level::info,
-     "A message that carries an AWSTraceHeader cannot become a row; `trace` is the id by which X-Ray has its "
-     "way.",
+     "A message that belongs to a trace (AWSTraceHeader; `traceparent` with `log.traceparent`) cannot become "
+     "a "
+     "row; `trace` is the trace's id. Of one batch the first ten are told.",
      ""},
     {"receive_failed", level::warning, "SQS did not give messages; it is asked again after a pause.",
      "Nothing if it passes. If it stays: the network, the credentials, or SQS's own status."},

@@ -74,6 +74,7 @@ class lane {
   void sink_lost();
   void sink_found();
   void loaded(const batch& b, const pg::load_report& report, clock::duration took);
+  void tell_traces(const copy::segment& s);
   // settler.cpp
   enum class call { remove, extend, give_back };
   struct ticket {

@@ -7,6 +7,12 @@ namespace sluice::pipeline {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+constexpr std::size_t traces_told_max = 10;  // of a batch
+
+}  // namespace
+
 awaitable<void> lane::load_batches() {
   const auto connection = ports_.open_sink();
   loading_.push_back(connection.get());
@@ -141,12 +147,31 @@ void lane::loaded(const batch& b, const pg::load_report& report, clock::duration
     }
     log_.info("messages_set_aside", {{"messages", report.set_aside}});
   }
+  if (report.set_aside + report.left > 0) tell_traces(b.rows);
   log_.debug("batch_committed", {{"messages", b.rows.size()},
                                  {"rows", report.rows},
                                  {"duplicates", report.duplicates},
                                  {"set_aside", report.set_aside},
                                  {"tries", report.tries},
                                  {"took_ms", std::chrono::duration<double, std::milli>(took).count()}});
+}
+
+// So that who looks at a trace finds why it ends here: for the first of a batch, as a log has to end
+// somewhere.
+void lane::tell_traces(const copy::segment& s) {
+  std::size_t told = 0;
+  for (const copy::slot& each : s.slots()) {
+    const std::string_view trace = s.trace_id(each);
+    if (each.refusal_index < 0 || trace.empty()) continue;
+    if (++told > traces_told_max) return;
+    const copy::refusal& why = s.refusal_of(each);
+    const std::string id = to_string(each.message_id);
+    log_.info("traced_message_set_aside", {{"trace", trace},
+                                           {"message_id", id},
+                                           {"reason", why.reason},
+                                           {"column", why.column},
+                                           {"sqlstate", why.sqlstate}});
+  }
 }
 
 }  // namespace sluice::pipeline

@@ -6,6 +6,7 @@
 #include "core/verdict.hpp"
 #include "pipeline/lane.hpp"
 #include "pipeline/message_copies.hpp"
+#include "sqs/trace.hpp"
 
 namespace sluice::pipeline {
 
@@ -164,7 +165,8 @@ bool lane::try_place(const sqs::message& m, steady_time hidden) {
                                    .receive_count = m.receive_count,
                                    .body = m.body,
                                    .receipt_handle = m.receipt_handle,
-                                   .group_id = m.group_id};
+                                   .group_id = m.group_id,
+                                   .trace_id = sqs::trace_id(m)};
   for (;;) {
     batch* b = pool_.open(clock::now());
     if (b == nullptr) return false;
@@ -183,7 +185,7 @@ bool lane::try_place(const sqs::message& m, steady_time hidden) {
     }
     if (first) {
       b->rows.make_room(b->rows.rows().capacity() * 2, m.body.size(),
-                        m.receipt_handle.size() + m.group_id.size());
+                        m.receipt_handle.size() + m.group_id.size() + entry.trace_id.size());
     } else {
       pool_.seal();
       work_.notify();
@@ -204,16 +206,7 @@ bool lane::encode(batch& b, const sqs::message& m, copy::segment::entry e) {
   e.business_key = o.business_key;
   switch (o.what) {
     case record::outcome::kind::row: return b.rows.add(e, start, o.rows);
-    case record::outcome::kind::refused: {
-      const std::string_view reason = o.why.reason;
-      const std::string column = o.why.column;
-      if (!b.rows.add_refused(e, std::move(o.why))) return false;
-      if (const auto trace = sqs::trace_id(m.trace_header); !trace.empty()) {
-        log_.info("traced_message_set_aside",
-                  {{"trace", trace}, {"message_id", m.message_id}, {"reason", reason}, {"column", column}});
-      }
-      return true;
-    }
+    case record::outcome::kind::refused: return b.rows.add_refused(e, std::move(o.why));
     case record::outcome::kind::full: return false;
   }
   return false;

@@ -276,17 +276,6 @@ refusal decoder::refused(unsigned status, std::string_view body, std::string_vie
   return r;
 }
 
-std::string_view trace_id(std::string_view trace_header) noexcept {
-  constexpr std::string_view root = "Root=", form = "1-xxxxxxxx-xxxxxxxxxxxxxxxxxxxxxxxx";
-  const std::size_t at = trace_header.find(root);
-  if (at == trace_header.npos) return {};
-  const std::string_view id = trace_header.substr(at + root.size(), form.size());
-  const bool fits = std::ranges::equal(id, form, [](char c, char wanted) {
-    return wanted == 'x' ? (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') : c == wanted;
-  });
-  return fits ? id : std::string_view();
-}
-
 std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
   constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
   if (text.size() != 29 || !text.ends_with(" GMT")) return std::nullopt;

@@ -33,11 +33,6 @@ struct message {
   bool body_digest_ok = true;  ///< MD5OfBody matched (or was not given)
 };
 
-/// "1-5759e988-bd862e3fe1be46a994272793", the trace that an AWSTraceHeader belongs to, which X-Ray and
-/// OpenTelemetry both find; empty for anything else, for a sender writes what it likes (X-Ray developer
-/// guide, "Tracing header").
-std::string_view trace_id(std::string_view trace_header) noexcept;
-
 /// A message to send.
 struct outgoing {
   std::string_view body;

@@ -10,7 +10,7 @@ import pytest
 
 from world import ACCESS_KEY, REGION, SAMPLES, SECRET_KEY
 
-TRACE = "1-5759e988-bd862e3fe1be46a994272793"
+TRACE, W3C_TRACE = "1-5759e988-bd862e3fe1be46a994272793", "0af7651916cd43dd8448eb211c80319c"
 
 
 def on_a_terminal(world, *arguments, **changes):
@@ -44,13 +44,48 @@ def test_check_ticks_in_colour_on_a_terminal_and_without_where_none_is_wanted(re
     assert "\x1b" not in piped and " ok " in piped and "\u2713" not in piped
 
 
-def test_the_trace_of_a_message_that_is_set_aside_is_in_the_log(ready):
+@pytest.fixture
+def traced(ready):
+    """Sends (body, AWSTraceHeader, traceparent) and gives what a drain logs of traces; the table takes no version 0.0.13."""
+    ready.sql("ALTER TABLE user_logins ADD CHECK (app_version <> 13)")
     queue = boto3.client("sqs", endpoint_url=ready.endpoint, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY)
     url = queue.get_queue_url(QueueName="login-queue")["QueueUrl"]
-    for body, header in [("not JSON", f"Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=1"), ("not JSON either", "Root=hunter2")]:
-        queue.send_message(QueueUrl=url, MessageBody=body, MessageSystemAttributes={"AWSTraceHeader": {"StringValue": header, "DataType": "String"}})
-    done = ready.ok("drain", env=ready.environment(SLUICE_LOG_FORMAT="json"))
-    events = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-    traced = [e for e in events if e["event"] == "traced_message_set_aside"]
-    assert [(e["trace"], e["reason"]) for e in traced] == [(TRACE, "not_json")]
-    assert "hunter2" not in done.stderr
+
+    def text(name, value):
+        return {name: {"StringValue": value, "DataType": "String"}} if value else {}
+
+    def drain(messages, **settings):
+        for body, header, parent in messages:
+            queue.send_message(QueueUrl=url, MessageBody=body, MessageSystemAttributes=text("AWSTraceHeader", header),
+                               MessageAttributes=text("traceparent", parent))
+        done = ready.ok("drain", env=ready.environment(SLUICE_LOG_FORMAT="json", **settings))
+        assert "hunter2" not in done.stderr
+        events = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+        told = [e for e in events if e["event"] == "traced_message_set_aside"]
+        return sorted((e["trace"], e["reason"], e["sqlstate"]) for e in told)
+
+    return drain
+
+
+def refused_by_the_table():
+    body = json.loads(SAMPLES.read_text().splitlines()[0]) | {"app_version": "0.0.13"}
+    return json.dumps(body)
+
+
+def test_the_trace_of_a_message_that_is_set_aside_is_in_the_log(traced):
+    header = f"Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=1"
+    good = SAMPLES.read_text().splitlines()[0]
+    told = traced([("not JSON", header, None), ("not JSON either", "Root=hunter2", None), (good, header, None),
+                   ("nor this", None, f"00-{W3C_TRACE}-b7ad6b7169203331-01"), (refused_by_the_table(), header, None)])
+    assert told == [(TRACE, "not_json", ""), (TRACE, "refused_by_table", "23514")]
+
+
+def test_a_traceparent_is_read_where_it_is_asked_for(traced):
+    parent = f"00-{W3C_TRACE}-b7ad6b7169203331-01"
+    told = traced([("not JSON", f"Root={TRACE}", parent), ("not JSON", None, "hunter2"), (refused_by_the_table(), None, parent)],
+                  SLUICE_LOG_TRACEPARENT="on")
+    assert told == [(W3C_TRACE, "not_json", ""), (W3C_TRACE, "refused_by_table", "23514")]
+
+
+def test_a_batch_of_traced_messages_does_not_flood_the_log(traced):
+    assert len(traced([("not JSON", f"Root={TRACE}", None)] * 40, SLUICE_BATCH_AGE="2s")) == 10

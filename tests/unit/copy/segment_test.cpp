@@ -102,6 +102,20 @@ TEST_CASE("a message set aside has no row, and keeps why") {
   CHECK(s.slots()[1].refusal_index == -1);
 }
 
+TEST_CASE("handle, group and trace of a message are told apart, whichever it has") {
+  segment s({});
+  REQUIRE(s.add({.receipt_handle = "handle", .group_id = "group", .trace_id = "trace"}, 0, 0));
+  REQUIRE(s.add({.receipt_handle = "h", .trace_id = "t"}, 0, 0));
+  REQUIRE(s.add({.receipt_handle = "only"}, 0, 0));
+  const auto texts = [&](std::size_t i) {
+    const copy::slot& each = s.slots()[i];
+    return std::vector{s.receipt_handle(each), s.group_id(each), s.trace_id(each)};
+  };
+  CHECK(texts(0) == std::vector<std::string_view>{"handle", "group", "trace"});
+  CHECK(texts(1) == std::vector<std::string_view>{"h", "", "t"});
+  CHECK(texts(2) == std::vector<std::string_view>{"only", "", ""});
+}
+
 TEST_CASE("a message set aside that does not fit changes nothing") {
   segment s(small);
   CHECK_FALSE(s.add_refused({.body = std::string(41, 'b'), .receipt_handle = "h"}, {"not_json", "", ""}));
