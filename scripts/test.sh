@@ -84,7 +84,7 @@ format() { sources '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run -Werror; }
 shell() { sources '*.sh' .ci/run | xargs shellcheck -x -S warning; }
 rules() {
   python3 -m unittest discover -q -s tests/tidy -t tests/tidy && python3 tests/tidy/tidy.py &&
-    python3 docs/path.py | cmp - docs/path.svg
+    python3 docs/path.py | cmp - docs/path.svg && python3 docs/prices.py --check
 }
 
 # clang's own compile commands: those of g++ have options that clang does not know.

@@ -132,14 +132,21 @@ class TextRules(unittest.TestCase):
         source = """{"keys.ring", "SLUICE_KEYS", "", "", "the ring, "
             "as TOML", true},
             {"load.mode", "SLUICE_MODE", "MODE", "exactly_once", "a | b"},"""
-        made = reference.table(source)
-        self.assertIn("| `keys.ring` | `SLUICE_KEYS` |  |  | the ring, as TOML (secret) |", made)
-        self.assertIn("| `load.mode` | `SLUICE_MODE` | `MODE` | `exactly_once` | a \\| b |", made)
+        cli = 'add_setting(to, line, "-m,--mode", "load.mode");'
+        made = reference.table(source, cli)
+        self.assertIn("| `keys.ring` | `SLUICE_KEYS` |  |  |  | the ring, as TOML (secret) |", made)
+        self.assertIn("| `load.mode` | `SLUICE_MODE` | `--mode` | `MODE` | `exactly_once` | a \\| b |", made)
         fresh = f"x\n{reference.START}\n{made}\n{reference.END}\ny"
-        files = {"src__app__settings_dot_cpp": source}
+        files = {"src__app__settings_dot_cpp": source, "src__app__cli_dot_cpp": cli}
         self.assertEqual([], found(text_rules.settings_table, docs__configuration_dot_md=fresh, **files))
         stale = fresh.replace("as TOML", "as JSON")
         self.assertEqual(1, len(found(text_rules.settings_table, docs__configuration_dot_md=stale, **files)))
+
+    def test_each_word_of_a_pipeline_file_is_in_a_document(self):
+        code = {"src__record__compile_dot_cpp": 'known{"name", "pii"}', "src__record__names_dot_cpp": 'named{"trim", transform::trim}'}
+        page = "`name`\n```toml\npii = true\ntransform = \"trim\"\n```\n"
+        self.assertEqual([], found(text_rules.plan_words, docs__records_dot_md=page, **code))
+        self.assertEqual(2, len(found(text_rules.plan_words, docs__records_dot_md="name, `pii`, `trimmed`", **code)))
 
     def test_each_reason_is_explained_and_given(self):
         code = {"src__record__reasons_dot_hpp": 'inline constexpr reason too_deep = "too_deep";'}

@@ -61,23 +61,43 @@ def commands(tree):
 
 
 def settings(tree):
-    """Each variable that a source reads is in docs/configuration.md; each of ours that is there is read."""
+    """Each variable that a source reads is in docs/configuration.md; each of ours and of AWS that is there is read."""
     documented = set(re.findall(r"\b[A-Z][A-Z0-9_]+\b", tree.texts.get(reference.REFERENCE, "")))
     read = set()
     for path, line, match in tree.search(r'"((?:SLUICE|AWS|PG)_?[A-Z][A-Z0-9_]*)"', "src/*", code_only=True):
         read.add(match[1])
         if match[1] not in documented:
             yield Finding(path, line, f"{match[1]} is not in {reference.REFERENCE}")
-    for path, line, match in tree.search(r"\bSLUICE_[A-Z0-9_]+\b", reference.REFERENCE):
+    for path, line, match in tree.search(r"\b(?:SLUICE|AWS)_[A-Z0-9_]+\b", reference.REFERENCE):
         if match[0] not in read:
             yield Finding(path, line, f"{match[0]}: no source reads it")
 
 
 def settings_table(tree):
     """The table of settings is the one that the sources make."""
-    document, source = tree.texts.get(reference.REFERENCE), tree.texts.get(reference.SOURCE)
-    if document and source and reference.with_table(document, source) != document:
+    document, *sources = (tree.texts.get(each) for each in (reference.REFERENCE, reference.SOURCE, reference.FLAGS))
+    if document and all(sources) and reference.with_table(document, *sources) != document:
         yield Finding(reference.REFERENCE, 0, "stale: run python3 tests/tidy/reference.py")
+
+
+PLAN_DOCUMENTS = ["docs/records.md", "docs/configuration.md", "docs/privacy.md"]
+
+
+def plan_words(tree):
+    """Each key and each name that a pipeline file may have is in a document of it."""
+    documented = "\n".join(tree.texts.get(each, "") for each in PLAN_DOCUMENTS)
+    lists = re.findall(r"\bknown\{([^}]*)\}", tree.texts.get("src/record/compile.cpp", ""))
+    allowed = re.findall(r'"([^"]+)"', " ".join(lists))
+    allowed += re.findall(r'\bnamed\{"([^"]+)"', tree.texts.get("src/record/names.cpp", ""))
+    for word in sorted(set(allowed)):
+        if not re.search(rf"(?<!\w){re.escape(word)}(?!\w)", " ".join(_code_of(documented))):
+            yield Finding(PLAN_DOCUMENTS[0], 0, f"{word}: a pipeline file may have it, and no document says so")
+
+
+def _code_of(markdown):
+    """What stands in code, in lines or blocks."""
+    blocks = re.findall(r"```.*?```", markdown, re.S)
+    return blocks + re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", markdown, flags=re.S))
 
 
 GUARANTEES = "docs/guarantees.md"
@@ -108,4 +128,4 @@ def changelog(tree):
         yield Finding("CHANGELOG.md", 0, f"no heading for version {version[1]}")
 
 
-RULES = [words, links, commands, settings, settings_table, reasons, changelog]
+RULES = [words, links, commands, settings, settings_table, plan_words, reasons, changelog]
