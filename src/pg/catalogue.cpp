@@ -134,6 +134,55 @@ void compare(const record::plan& p, const std::map<std::string, real_column>& ta
   }
 }
 
+/// What a target that is no table is (pg_class.relkind).
+std::string_view kind_of(char relkind) {
+  switch (relkind) {
+    case 'v': return "a view";
+    case 'm': return "a materialized view";
+    case 'f': return "a foreign table";
+    case 'S': return "a sequence";
+    default: return "no table";
+  }
+}
+
+/// Of the target and its partitions. A trigger that returns NULL drops the row, which is noticed; on the
+/// parent of other tables it brings the row there, as before there was PARTITION BY.
+constexpr std::string_view target_sql = R"(
+WITH parts AS (SELECT to_regclass($1)::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree(to_regclass($1)))
+SELECT t IS NOT NULL, relkind, has_table_privilege(t, 'INSERT'),
+       (SELECT count(*) > 0 FROM pg_class p JOIN parts USING (oid) WHERE p.relpersistence = 'u'),
+       (SELECT count(*) > 0 FROM pg_class p JOIN parts USING (oid) WHERE p.relkind = 'f'),
+       relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = t)
+         AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t AND tgenabled IN ('O', 'A') AND tgtype & 7 = 7)
+FROM to_regclass($1) AS t LEFT JOIN pg_class c ON c.oid = t)";
+
+/// Whether it is a table that can keep what was committed; else a problem for each reason.
+bool check_kind(const row& target, const std::string& name, std::vector<failure>& problems) {
+  const char relkind = target.at(1).value().at(0);
+  if (relkind != 'r' && relkind != 'p') {
+    problems.push_back(mismatch(
+        fmt::format("{} is {}, which cannot be loaded as one with the ledger", name, kind_of(relkind)),
+        "name a table of this database"));
+    return false;
+  }
+  if (yes(target, 3)) {
+    problems.push_back(mismatch(
+        fmt::format("table {} is unlogged: a crash of PostgreSQL empties it, with the messages gone", name),
+        fmt::format("ALTER TABLE {} SET LOGGED", name)));
+  }
+  if (yes(target, 4)) {
+    problems.push_back(mismatch(
+        fmt::format("a partition of {} is a foreign table, which does not commit with the ledger", name),
+        "name a table whose partitions are of this database"));
+  }
+  if (yes(target, 5)) {
+    problems.push_back(mismatch(
+        fmt::format("a trigger of {} may bring rows to its children, where they cannot be counted", name),
+        "partition it with PARTITION BY, or name one of the children"));
+  }
+  return true;
+}
+
 std::string ledger_name(const record::plan& p) {
   return p.business_key.empty() ? "ledger" : "business_ledger";
 }
@@ -208,11 +257,7 @@ awaitable<result<std::vector<failure>>> check_schema(connection& c, const record
   if (!own) co_return std::move(own.error().why).in("look for sluice's tables");
   const std::vector<std::optional<std::string>> parameters{
       name};  // g++ 12 fails on a list among co_await's temporaries
-  auto target = co_await c.execute(
-      "SELECT t IS NOT NULL, has_table_privilege(t, 'INSERT'), EXISTS (SELECT FROM "
-      "pg_class WHERE relpersistence = 'u' AND (oid = t OR oid IN (SELECT relid FROM pg_partition_tree(t)))) "
-      "FROM to_regclass($1) AS t",
-      parameters);
+  auto target = co_await c.execute(target_sql, parameters);
   if (!target) co_return std::move(target.error().why).in("look for table " + name);
 
   std::vector<failure> problems;
@@ -221,20 +266,15 @@ awaitable<result<std::vector<failure>>> check_schema(connection& c, const record
   if (!yes(found, 0)) {
     problems.push_back(mismatch(fmt::format("table {} does not exist at {}", name, c.options().where()),
                                 "run sluice init-db"));
-  } else {
+  } else if (check_kind(found, name, problems)) {
     auto columns = co_await c.execute(columns_sql, parameters);
     if (!columns) co_return std::move(columns.error().why).in("read the columns of " + name);
     std::map<std::string, real_column> table;
     for (const row& r : columns->values) table.emplace(r.at(0).value(), read_column(r));
     compare(p, table, problems);
-    if (!yes(found, 1)) {
+    if (!yes(found, 2)) {
       problems.push_back(mismatch(fmt::format("table {} may not be written", name),
                                   fmt::format("GRANT INSERT ON {} TO {}", name, quote_identifier(user))));
-    }
-    if (yes(found, 2)) {
-      problems.push_back(mismatch(
-          fmt::format("table {} is unlogged: a crash of PostgreSQL empties it, with the messages gone", name),
-          fmt::format("ALTER TABLE {} SET LOGGED", name)));
     }
   }
   check_own(own->values.at(0), p, user, problems);

@@ -54,7 +54,8 @@ struct server_error {
 /// Rows as text (or binary where it was asked); null is nullopt.
 struct rows {
   std::vector<std::vector<std::optional<std::string>>> values;
-  std::uint64_t affected = 0;  ///< by the last statement that counts rows (PQcmdTuples)
+  std::uint64_t affected = 0;         ///< by the last statement that counts rows (PQcmdTuples)
+  std::vector<std::uint64_t> counts;  ///< by each statement; 0 where it counts none
   /// Of the last statement: "COMMIT", or "ROLLBACK" where a COMMIT found a failed transaction.
   std::string tag;
 };

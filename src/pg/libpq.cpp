@@ -80,7 +80,8 @@ bool take(const PGresult* r, answer& into, const connect_options& o) {
     case PGRES_EMPTY_QUERY: {
       auto* any = const_cast<PGresult*>(r);  // libpq does not say const here
       const std::string_view count = PQcmdTuples(any);
-      std::from_chars(count.data(), count.data() + count.size(), into.got.affected);
+      if (!count.empty()) std::from_chars(count.data(), count.data() + count.size(), into.got.affected);
+      into.got.counts.push_back(count.empty() ? 0 : into.got.affected);
       into.got.tag = PQcmdStatus(any);
       ++into.statements;
       return true;

@@ -54,9 +54,13 @@ result<std::vector<std::string>> upsert_key(const record::plan& p, const target_
   return *found;
 }
 
+struct upsert {
+  std::string insert_rows, count_missing;
+};
+
 /// The newest of each key, of those that were copied and of the table: which one that is says the time at
 /// which SQS took the message; between equals the later in the batch wins.
-result<std::string> upsert_sql(const record::plan& p, const target_table& t, const load_plan& made) {
+result<upsert> upsert_sql(const record::plan& p, const target_table& t, const load_plan& made) {
   const auto time = std::ranges::find(p.columns, record::source::sent_timestamp, &record::column::where);
   if (time == p.columns.end()) {
     return failure{
@@ -75,10 +79,19 @@ result<std::string> upsert_sql(const record::plan& p, const target_table& t, con
     changes += fmt::format("{}{} = excluded.{}", changes.empty() ? "" : ", ", column, column);
   }
   const std::string list = quoted_list(made.columns);
-  return fmt::format(
-      "INSERT INTO {} AS t ({}) SELECT DISTINCT ON ({}) {} FROM {} ORDER BY {}, {} DESC, ctid DESC "
-      "ON CONFLICT ({}) DO UPDATE SET {} WHERE t.{} IS NULL OR t.{} <= excluded.{}",
-      made.target, list, by, list, staging, by, sent, by, changes, sent, sent, sent);
+  std::string same;
+  for (const std::string& name : *key) {
+    const std::string column = quote_identifier(name);
+    same += fmt::format("t.{} = s.{} AND ", column, column);
+  }
+  return upsert{
+      .insert_rows = fmt::format(
+          "INSERT INTO {} AS t ({}) SELECT DISTINCT ON ({}) {} FROM {} ORDER BY {}, {} DESC, ctid DESC "
+          "ON CONFLICT ({}) DO UPDATE SET {} WHERE t.{} IS NULL OR t.{} <= excluded.{}",
+          made.target, list, by, list, staging, by, sent, by, changes, sent, sent, sent),
+      .count_missing =
+          fmt::format("SELECT count(*) FROM {} s WHERE NOT EXISTS (SELECT FROM {} t WHERE {}t.{} >= s.{})",
+                      staging, made.target, same, sent, sent)};
 }
 
 }  // namespace
@@ -103,7 +116,8 @@ result<> load_plan::fit(const record::plan& p, load_mode mode, const target_tabl
   if (mode == load_mode::upsert) {
     auto sql = upsert_sql(p, t, *this);
     if (!sql) return sql.error();
-    insert_rows = *std::move(sql);
+    insert_rows = std::move(sql->insert_rows);
+    count_missing = std::move(sql->count_missing);
   } else {
     insert_rows = fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target, list, list, staging);
   }

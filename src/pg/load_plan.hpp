@@ -42,6 +42,7 @@ struct load_plan {
   std::size_t begin_statements = 1;  ///< in it
   std::string copy_rows;             ///< COPY ... FROM STDIN (FORMAT binary)
   std::string insert_rows;           ///< from the temporary table; empty where rows are copied straight
+  std::string count_missing;         ///< of an upsert: rows whose key the table lacks, or has older
   std::string clear_rows;            ///< empties that table before the next rows
   std::vector<std::string> columns;
   bool lines_tell = true;  ///< whether the line in a COPY's context can be told from the table's name

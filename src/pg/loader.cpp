@@ -20,9 +20,12 @@ using boost::asio::awaitable;
 enum class ending {
   committed,
   conflict,     ///< the ledger has one of the keys
-  row_refused,  ///< by the table; who was found is marked
+  row_refused,  ///< by the table, or dropped; who was found is marked
   row_refused_at_commit,
 };
+
+/// How the savepoint stands under which rows are tried.
+enum class savepoint { none, accepted, refused };
 
 /// One call of `load`: what it has found out, and what is true of each message.
 class loading {
@@ -54,14 +57,18 @@ class loading {
   awaitable<result<ending>> fast();
   awaitable<result<ending>> careful(bool constraints_now);
   awaitable<result<>> begin_claiming(bool constraints_now);
-  awaitable<result<ending>> copy_in_runs(bool& in_savepoint);
-  awaitable<result<ending>> copy_these(std::vector<std::size_t> messages, bool& in_savepoint);
-  awaitable<result<ending>> send_set_aside(bool& in_savepoint);
+  std::size_t append_rows(std::string& sql) const;
+  awaitable<result<ending>> copy_in_runs();
+  awaitable<result<ending>> copy_these(std::vector<std::size_t> messages);
+  awaitable<result<ending>> send_set_aside();
+  awaitable<result<ending>> commit(bool constraints_now);
 
   std::vector<std::size_t> rows() const;
   copy_source source(std::span<const std::size_t> messages) const;
+  bool are_stored(std::span<const std::size_t> messages, const pg::rows& answer, std::size_t copy_at) const;
   std::optional<std::size_t> culprit(std::span<const std::size_t> messages, const server_error& e) const;
-  void refuse(std::size_t message, const server_error& e);
+  copy::refusal refusal_for(const server_error& e) const;
+  std::string back_to_savepoint() const;
   std::string quarantine_sql() const;
   failure not_loaded(server_error e, std::string_view where) const;
   load_report report() const;
@@ -74,7 +81,8 @@ class loading {
   ledger_keys keys_;
   std::vector<bool> taken_;  ///< this call's to commit; the others are known already
   std::vector<bool> sent_;   ///< to the dead-letter queue
-  std::vector<std::pair<std::size_t, server_error>> found_;  ///< messages that the table refused, and why
+  std::vector<std::pair<std::size_t, copy::refusal>> found_;  ///< messages that the table refused, and why
+  savepoint part_ = savepoint::none;
   bool claimed_ = false;
   int tries_ = 0;
 };
@@ -131,12 +139,26 @@ std::optional<std::size_t> loading::culprit(std::span<const std::size_t> message
   return std::nullopt;
 }
 
-void loading::refuse(std::size_t message, const server_error& e) {
+copy::refusal loading::refusal_for(const server_error& e) const {
   // A trigger may put anything where a column's name should be: only the plan's own names pass.
   const bool known = std::ranges::find(plan_.columns, e.column) != plan_.columns.end();
-  segment_.refuse(message, {.reason = "refused_by_table",
-                            .column = known ? e.column : std::string(),
-                            .sqlstate = to_string(sqlstate_text(e.why.code))});
+  return {.reason = "refused_by_table",
+          .column = known ? e.column : std::string(),
+          .sqlstate = to_string(sqlstate_text(e.why.code))};
+}
+
+/// Whether the table has all rows of these messages. A trigger that returns NULL drops one, which is no
+/// error. An upsert leaves out rows that are older than what is there, so it counts those that it misses.
+bool loading::are_stored(std::span<const std::size_t> messages, const pg::rows& answer,
+                         std::size_t copy_at) const {
+  if (!plan_.count_missing.empty()) return answer.values.at(0).at(0) == "0";
+  std::uint64_t sent = 0;
+  for (const std::size_t i : messages) sent += segment_.slots()[i].row_count;
+  return answer.counts.at(plan_.insert_rows.empty() ? copy_at : copy_at + 1) == sent;
+}
+
+std::string loading::back_to_savepoint() const {
+  return part_ == savepoint::refused ? "ROLLBACK TO SAVEPOINT part; " : "";
 }
 
 /// Empty when nothing is set aside.
@@ -199,6 +221,17 @@ result<ending> committed(const rows& answer) {
   return failure(errc::bad_answer, fmt::format("COMMIT was answered with {}", answer.tag));
 }
 
+/// The statements that bring rows into the table; says how many there are.
+std::size_t loading::append_rows(std::string& sql) const {
+  std::size_t statements = 0;
+  for (const std::string* each : {&plan_.copy_rows, &plan_.insert_rows, &plan_.count_missing}) {
+    if (each->empty()) continue;
+    sql.append("; ").append(*each);
+    ++statements;
+  }
+  return statements;
+}
+
 awaitable<result<ending>> loading::fast() {
   const std::vector<std::size_t> messages = rows();
   std::string sql = plan_.begin;
@@ -212,40 +245,29 @@ awaitable<result<ending>> loading::fast() {
     ledger_at = statements++;
   }
   if (!messages.empty()) {
-    sql.append("; ").append(plan_.copy_rows);
     sources.push_back(source(messages));
-    rows_at = statements++;
+    rows_at = statements;
+    statements += append_rows(sql);
     ++tries_;
-    if (!plan_.insert_rows.empty()) {
-      sql.append("; ").append(plan_.insert_rows);
-      ++statements;
-    }
   }
-  const std::size_t rows_end = statements;
-  sql.append("; ");
-  const std::string quarantine = quarantine_sql();
-  if (!quarantine.empty()) ++statements;
-  sql.append(quarantine).append("COMMIT");
 
   auto done = co_await c_.query(sql, sources);
-  if (done) co_return committed(*done);
+  if (done) {
+    if (!messages.empty() && !are_stored(messages, *done, rows_at)) co_return ending::row_refused;
+    co_return co_await commit(false);
+  }
   const server_error& e = done.error();
-  co_await c_.rollback();
   if (with_ledger() && e.statement == ledger_at && e.why.code == sqlstate("23505"))
     co_return ending::conflict;
-  const bool in_rows = rows_at > 0 && e.statement >= rows_at && e.statement < rows_end;
-  if (is_bad_row(e, plan_)) {
-    if (in_rows) {
-      if (const auto at = culprit(messages, e)) refuse(messages[*at], e);
-      co_return ending::row_refused;
-    }
-    if (e.statement == statements) co_return ending::row_refused_at_commit;
-  }
-  co_return not_loaded(e, in_rows ? "rows" : "ledger, quarantine or commit");
+  const bool in_rows = rows_at > 0 && e.statement >= rows_at;
+  if (!in_rows || !is_bad_row(e, plan_)) co_return not_loaded(e, in_rows ? "rows" : "ledger");
+  if (const auto at = culprit(messages, e)) segment_.refuse(messages[*at], refusal_for(e));
+  co_return ending::row_refused;
 }
 
 awaitable<result<>> loading::begin_claiming(bool constraints_now) {
   keys_ = choose_keys();
+  part_ = savepoint::none;
   take_all();
   std::string sql = plan_.begin;
   if (constraints_now) sql += "; SET CONSTRAINTS ALL IMMEDIATE";
@@ -264,73 +286,77 @@ awaitable<result<>> loading::begin_claiming(bool constraints_now) {
   co_return result<>{};
 }
 
-/// Those that the table refuses are in `found_` then. `in_savepoint` tells what is left of the last try: a
-/// savepoint to roll back to.
-awaitable<result<ending>> loading::copy_these(std::vector<std::size_t> messages, bool& in_savepoint) {
-  const bool inserts = !plan_.insert_rows.empty();
+/// Those that the table refuses, or drops, are in `found_` then.
+awaitable<result<ending>> loading::copy_these(std::vector<std::size_t> messages) {
   isolation parts(messages.size());
   while (!parts.done()) {
     const isolation::run next = parts.next();
     const auto run = std::span(messages).subspan(next.first, next.size());
-    std::string sql =
-        fmt::format("{} SAVEPOINT part; {}; ", in_savepoint ? "ROLLBACK TO" : "", plan_.copy_rows);
-    if (inserts) sql += fmt::format("{}; {}; ", plan_.insert_rows, plan_.clear_rows);
-    sql += "RELEASE SAVEPOINT part";
+    std::string sql = part_ == savepoint::none       ? "SAVEPOINT part"
+                      : part_ == savepoint::accepted ? "RELEASE SAVEPOINT part; SAVEPOINT part"
+                                                     : "ROLLBACK TO SAVEPOINT part";
+    const std::size_t copy_at = part_ == savepoint::accepted ? 2 : 1;
+    const std::size_t rows_end = copy_at + append_rows(sql);
+    if (!plan_.clear_rows.empty()) sql.append("; ").append(plan_.clear_rows);
     const std::vector<copy_source> sources{source(run)};
     ++tries_;
     auto done = co_await c_.query(sql, sources);
-    in_savepoint = !done;
-    if (done) {
+    if (done && are_stored(run, *done, copy_at)) {
+      part_ = savepoint::accepted;
       parts.accepted();
       continue;
     }
+    part_ = savepoint::refused;
+    if (done) {
+      if (const auto found = parts.refused({}))
+        found_.emplace_back(messages[*found], copy::refusal{.reason = "dropped_by_table"});
+      continue;
+    }
     const server_error& e = done.error();
-    const bool in_rows = e.statement == 1 || (inserts && e.statement == 2);
+    const bool in_rows = e.statement >= copy_at && e.statement < rows_end;
     if (!in_rows || !is_bad_row(e, plan_)) co_return not_loaded(e, "rows");
     auto at = culprit(run, e);
     if (at) *at += next.first;
-    if (const auto found = parts.refused(at)) found_.emplace_back(messages[*found], e);
+    if (const auto found = parts.refused(at)) found_.emplace_back(messages[*found], refusal_for(e));
   }
   co_return ending::committed;
 }
 
 /// A row that refers to another of its segment is refused where that one comes in a later run: who is refused
 /// for a foreign key is tried again, as long as that helps.
-awaitable<result<ending>> loading::copy_in_runs(bool& in_savepoint) {
+awaitable<result<ending>> loading::copy_in_runs() {
+  constexpr std::string_view foreign_key = "23503";
   std::vector<std::size_t> messages = rows();
   for (std::size_t before = 0; messages.size() != before;) {
     before = messages.size();
     found_.clear();
-    if (auto copied = co_await copy_these(messages, in_savepoint); !copied) co_return copied;
+    if (auto copied = co_await copy_these(messages); !copied) co_return copied;
     messages.clear();
-    for (const auto& [message, why] : found_) {
-      if (why.why.code == sqlstate("23503")) {
+    for (auto& [message, why] : found_) {
+      if (why.sqlstate == foreign_key) {
         messages.push_back(message);
       } else {
-        refuse(message, why);
+        segment_.refuse(message, std::move(why));
       }
     }
     std::ranges::sort(messages);
   }
-  for (const auto& [message, why] : found_) {
-    if (why.why.code == sqlstate("23503")) refuse(message, why);
+  for (auto& [message, why] : found_) {
+    if (why.sqlstate == foreign_key) segment_.refuse(message, std::move(why));
   }
   co_return ending::committed;
 }
 
 /// Only when nothing but the connection can keep the transaction from its commit: what is sent is sent.
-awaitable<result<ending>> loading::send_set_aside(bool& in_savepoint) {
+awaitable<result<ending>> loading::send_set_aside() {
   std::vector<std::size_t> messages;
   for (std::size_t i = 0; i < segment_.size(); ++i) {
     if (is_set_aside(i)) messages.push_back(i);
   }
   if (messages.empty()) co_return ending::committed;
-  const std::string sql =
-      fmt::format("{}SET CONSTRAINTS ALL IMMEDIATE", in_savepoint ? "ROLLBACK TO SAVEPOINT part; " : "");
-  auto checked = co_await c_.query(sql);
+  auto checked = co_await c_.query(back_to_savepoint() + "SET CONSTRAINTS ALL IMMEDIATE");
   if (!checked && is_bad_row(checked.error(), plan_)) co_return ending::row_refused_at_commit;
   if (!checked) co_return not_loaded(checked.error(), "constraints");
-  in_savepoint = false;
   for (const std::size_t i : messages) sent_[i] = true;
   auto not_taken = co_await (*box_)(segment_, std::move(messages));
   if (!not_taken) co_return not_taken.error();
@@ -338,28 +364,31 @@ awaitable<result<ending>> loading::send_set_aside(bool& in_savepoint) {
   co_return ending::committed;
 }
 
-awaitable<result<ending>> loading::careful(bool constraints_now) {
-  if (auto begun = co_await begin_claiming(constraints_now); !begun) co_return begun.error();
-  bool in_savepoint = false;
-  const std::size_t refused = segment_.refused();
-  if (auto copied = co_await copy_in_runs(in_savepoint); !copied) co_return copied.error();
-  // Their keys are claimed, and must not be.
-  if (plan_.bad == bad_messages::leave && segment_.refused() > refused) co_return ending::row_refused;
-  if (plan_.bad == bad_messages::dlq) {
-    auto sent = co_await send_set_aside(in_savepoint);
-    if (!sent || *sent != ending::committed) co_return sent;
-  }
-
-  std::string sql = in_savepoint ? "ROLLBACK TO SAVEPOINT part; " : "";
+/// A query of its own, for what the one before has stored is looked at first.
+awaitable<result<ending>> loading::commit(bool constraints_now) {
+  std::string sql = back_to_savepoint();
   const std::string quarantine = quarantine_sql();
+  const std::size_t commit_at = (sql.empty() ? 0U : 1U) + (quarantine.empty() ? 0U : 1U);
   sql.append(quarantine).append("COMMIT");
-  const std::size_t commit_at = (in_savepoint ? 1U : 0U) + (quarantine.empty() ? 0U : 1U);
   auto done = co_await c_.query(sql);
   if (done) co_return committed(*done);
   const server_error& e = done.error();
   if (!constraints_now && e.statement == commit_at && is_bad_row(e, plan_))
     co_return ending::row_refused_at_commit;
   co_return not_loaded(e, e.statement == commit_at ? "commit" : "quarantine");
+}
+
+awaitable<result<ending>> loading::careful(bool constraints_now) {
+  if (auto begun = co_await begin_claiming(constraints_now); !begun) co_return begun.error();
+  const std::size_t refused = segment_.refused();
+  if (auto copied = co_await copy_in_runs(); !copied) co_return copied.error();
+  // Their keys are claimed, and must not be.
+  if (plan_.bad == bad_messages::leave && segment_.refused() > refused) co_return ending::row_refused;
+  if (plan_.bad == bad_messages::dlq) {
+    auto sent = co_await send_set_aside();
+    if (!sent || *sent != ending::committed) co_return sent;
+  }
+  co_return co_await commit(constraints_now);
 }
 
 load_report loading::report() const {
@@ -378,7 +407,10 @@ load_report loading::report() const {
 
 awaitable<result<load_report>> loading::run(bool outcome_unknown) {
   result<ending> end = ending::conflict;
-  if (may_be_fast() && (!outcome_unknown || !with_ledger())) end = co_await fast();
+  if (may_be_fast() && (!outcome_unknown || !with_ledger())) {
+    end = co_await fast();
+    if (!end || *end != ending::committed) co_await c_.rollback();
+  }
   while (end && *end != ending::committed) {
     // A constraint deferred to the commit does not say which row: checked at once, it does.
     end = co_await careful(*end == ending::row_refused_at_commit);

@@ -28,11 +28,12 @@ struct load_report {
 
 /// Loads one sealed segment in one transaction, whatever its rows are worth.
 ///
-/// Fast form: one query that copies ledger and target. After a conflict in the ledger, a row that the table
-/// refuses, or when `outcome_unknown`: claim form, which takes the keys that are not there yet, copies only
-/// their rows, and sets aside in the same transaction those that the table refuses, found by the line that
-/// the server names, or by halving. A message of several rows is one: all of it or nothing. Of two messages
-/// with one key the first counts.
+/// Fast form: one query that copies ledger and target, and one that commits when the table has taken as many
+/// rows as were sent. After a conflict in the ledger, a row that the table refuses or drops (a trigger that
+/// returns NULL), or when `outcome_unknown`: claim form, which takes the keys that are not there yet, copies
+/// only their rows, and sets aside in the same transaction those that the table refuses, found by the line
+/// that the server names, or by halving. A message of several rows is one: all of it or nothing. Of two
+/// messages with one key the first counts.
 ///
 /// Bad messages go where the plan says. To the quarantine: in the same transaction. To the dead-letter queue:
 /// sent by `box` between the claim and the commit, so that the ledger decides; a crash in between sends them

@@ -47,7 +47,8 @@ CREATE TABLE IF NOT EXISTS sluice.quarantine (
 /// table.
 ///
 /// A partition for each UTC day, counted from today. It is made apart and attached: that locks only the
-/// default partition, whose rows of that day (from a time when there was no partition) are moved.
+/// default partition, whose rows of that day (from a time when there was no partition) are moved. A time of 0
+/// is none at all, from a server that does not tell it: such keys have no age, and stay.
 constexpr std::string_view functions_sql = R"(
 CREATE OR REPLACE FUNCTION sluice.make_partitions(first_day int, last_day int) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -78,8 +79,8 @@ BEGIN
                 AND relname < 'ledger_' || to_char(to_timestamp(oldest * 86400.0) AT TIME ZONE 'UTC', 'YYYYMMDD') LOOP
     EXECUTE format('DROP TABLE sluice.%I', part);
   END LOOP;
-  DELETE FROM sluice.ledger_default WHERE sent_ms < oldest * 86400000::bigint;
-  DELETE FROM sluice.business_ledger WHERE sent_ms < oldest * 86400000::bigint;
+  DELETE FROM sluice.ledger_default WHERE sent_ms < oldest * 86400000::bigint AND sent_ms <> 0;
+  DELETE FROM sluice.business_ledger WHERE sent_ms < oldest * 86400000::bigint AND sent_ms <> 0;
 END $$;
 REVOKE ALL ON FUNCTION sluice.make_partitions, sluice.drop_partitions FROM PUBLIC;
 )";

@@ -229,6 +229,46 @@ TEST_CASE_METHOD(fixture,
   CHECK(refused());
 }
 
+TEST_CASE_METHOD(fixture,
+                 "what is no table of this database is refused, and so is one with such a partition") {
+  init();
+  const auto refused = [&](const std::string& change, const std::string& words) {
+    db.sql("DROP TABLE IF EXISTS target CASCADE; " + change);
+    const lines found = problems();
+    INFO(change << (found.empty() ? " is taken" : ": " + found[0]));
+    CHECK((found.size() == 1 && found[0].find(words) != std::string::npos));
+  };
+  const std::string columns = "(n integer, name varchar(10))";
+  db.sql("CREATE TABLE kept " + columns +
+         "; CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;"
+         "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO kept VALUES (NEW.n, "
+         "NEW.name); RETURN NULL; END $$");
+  refused("CREATE FOREIGN TABLE target " + columns + " SERVER s", "\"target\" is a foreign table");
+  db.sql("DROP FOREIGN TABLE target");
+  refused(
+      "CREATE VIEW target AS SELECT * FROM kept; CREATE TRIGGER f INSTEAD OF INSERT ON target FOR EACH ROW "
+      "EXECUTE FUNCTION f()",
+      "\"target\" is a view");
+  db.sql("DROP VIEW target");
+  refused("CREATE MATERIALIZED VIEW target AS SELECT * FROM kept", "\"target\" is a materialized view");
+  db.sql("DROP MATERIALIZED VIEW target");
+  refused("CREATE SEQUENCE target", "\"target\" is a sequence");
+  db.sql("DROP SEQUENCE target");
+  refused("CREATE INDEX target ON kept (n)", "\"target\" is no table");
+  db.sql("DROP INDEX target");
+  refused("CREATE TABLE target " + columns +
+              " PARTITION BY RANGE (n); CREATE TABLE low PARTITION OF target FOR VALUES FROM (0) TO (10); "
+              "CREATE FOREIGN TABLE high PARTITION OF target FOR VALUES FROM (10) TO (20) SERVER s",
+          "a partition of \"target\" is a foreign table");
+  refused(
+      "CREATE TABLE target " + columns +
+          "; CREATE TABLE child () INHERITS (target); CREATE TRIGGER f BEFORE INSERT ON target FOR EACH ROW "
+          "EXECUTE FUNCTION f()",
+      "a trigger of \"target\" may bring rows to its children");
+  db.sql("ALTER TABLE target DISABLE TRIGGER f");
+  CHECK(problems() == lines{});
+}
+
 TEST_CASE_METHOD(fixture, "init makes partitions for the queue's retention and the days ahead") {
   init();
   CHECK(partitions() == 14 + 1 + 3 + 1);
@@ -260,12 +300,15 @@ TEST_CASE_METHOD(fixture, "upkeep drops what is past retention, and nothing else
   add_key(start_of(-3) - 1);
   add_key(start_of(-3));
   add_key(start_of(-40));  // in the default partition
+  add_key(0);              // of a queue that does not say when a message was sent
+  db.sql("INSERT INTO sluice.business_ledger VALUES (0, gen_random_uuid()), (1, gen_random_uuid())");
   db.sql("CREATE TABLE sluice.ledger_of_somebody (LIKE sluice.ledger INCLUDING ALL)");
   REQUIRE(tests::run(loop, pg::maintain_ledger(c, 3, 3)).has_value());
   CHECK(partitions() == 3 + 1 + 3 + 1);
   CHECK(db.value("SELECT to_regclass('sluice." + partition(-3) + "') IS NOT NULL") == "t");
   CHECK(db.value("SELECT to_regclass('sluice." + partition(-4) + "') IS NULL") == "t");
-  CHECK(db.number("SELECT count(*) FROM sluice.ledger") == 1);
+  CHECK(db.number("SELECT count(*) FROM sluice.ledger") == 2);
+  CHECK(db.number("SELECT count(*) FROM sluice.business_ledger") == 1);
   CHECK(db.value("SELECT to_regclass('sluice.ledger_of_somebody') IS NOT NULL") == "t");
 }
 

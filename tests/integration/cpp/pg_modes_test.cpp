@@ -220,6 +220,29 @@ TEST_CASE_METHOD(fixture, "upsert: a row that the table refuses is set aside alo
                  "sluice.quarantine") == "23514 22001name 23505");
 }
 
+TEST_CASE_METHOD(fixture,
+                 "upsert: a row or a change that a trigger drops is set aside; an older row is none") {
+  make_upsert_table();
+  db.sql(
+      "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.name = 'drop' THEN RETURN "
+      "NULL; "
+      "END IF; RETURN NEW; END $$; CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF "
+      "NEW.name "
+      "= 'keep' THEN RETURN NULL; END IF; RETURN NEW; END $$; CREATE TRIGGER f BEFORE INSERT ON target FOR "
+      "EACH "
+      "ROW EXECUTE FUNCTION f(); CREATE TRIGGER g BEFORE UPDATE ON target FOR EACH ROW EXECUTE FUNCTION g()");
+  REQUIRE(fit(pg::load_mode::upsert));
+  auto first = versions({{1, "a", 10, 1}, {2, "drop", 10, 2}, {3, "c", 10, 3}});
+  CHECK(loaded(first).set_aside == 1);
+  auto second = versions({{1, "keep", 20, 4}, {3, "old", 5, 5}, {3, "d", 20, 6}});
+  const pg::load_report r = loaded(second);
+  CHECK(r.rows == 2);
+  CHECK(r.set_aside == 1);
+  CHECK(names() == "1a 3d");
+  CHECK(db.value("SELECT string_agg(message_id || reason, ' ' ORDER BY message_id) FROM sluice.quarantine") ==
+        to_string(id(2)) + "dropped_by_table " + to_string(id(4)) + "dropped_by_table");
+}
+
 TEST_CASE_METHOD(fixture, "upsert is refused without a key, without a time, and by a key that may be null") {
   SECTION("time") {
     const auto got = fit(pg::load_mode::upsert);

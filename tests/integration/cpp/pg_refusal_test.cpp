@@ -136,6 +136,14 @@ TEST_CASE_METHOD(fixture, "a row that the table refuses is set aside alone") {
         "target FOR EACH ROW EXECUTE FUNCTION f()");
     CHECK(seen() == refusal_seen{"42501", ""});
   }
+  SECTION("22P03 and 22P04: a trigger's exception with what COPY says of a stream that it cannot read") {
+    const std::string state = GENERATE("22P03", "22P04");
+    db.sql("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.n = " + number +
+           " THEN RAISE EXCEPTION 'no' USING ERRCODE = '" + state +
+           "'; END IF; RETURN NEW; END $$; CREATE TRIGGER f BEFORE INSERT ON target FOR EACH ROW EXECUTE "
+           "FUNCTION f()");
+    CHECK(seen() == refusal_seen{state, ""});
+  }
   SECTION("P0001: a trigger's exception, after the rows") {
     db.sql("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.n = " + number +
            " THEN RAISE EXCEPTION 'no'; END IF; RETURN NULL; END $$; CREATE TRIGGER f AFTER INSERT ON target "
@@ -143,6 +151,46 @@ TEST_CASE_METHOD(fixture, "a row that the table refuses is set aside alone") {
            "EXECUTE FUNCTION f()");
     CHECK(seen() == refusal_seen{"P0001", ""});
   }
+}
+
+TEST_CASE_METHOD(fixture,
+                 "a row that a trigger drops is set aside alone, and what the trigger did for it is undone") {
+  const bool outcome_unknown = GENERATE(false, true);
+  const bool staged = GENERATE(false, true);
+  CAPTURE(outcome_unknown, staged);
+  db.sql(
+      "CREATE TABLE elsewhere (n int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+      "IF NEW.name = 'drop' THEN INSERT INTO elsewhere VALUES (NEW.n); RETURN NULL; END IF; RETURN NEW; END "
+      "$$; "
+      "CREATE TRIGGER f BEFORE INSERT ON target FOR EACH ROW EXECUTE FUNCTION f()");
+  pg::target_table found = tests::run(loop, pg::read_target(c, plan)).value();
+  found.row_security = staged;
+  REQUIRE(loads.fit(plan, pg::load_mode::exactly_once, found));
+  auto list = messages(0, 100);
+  for (const std::size_t i : {3U, 42U, 99U}) list[i].name = "drop";
+  list[7].name = "longer than ten";
+  list[42].rows = 3;
+  auto s = segment(list);
+  const pg::load_report r = loaded(s, outcome_unknown);
+  CHECK(r.rows == 96);
+  CHECK(r.set_aside == 4);
+  CHECK(rows() == 96);
+  CHECK(keys() == 100);
+  CHECK(db.number("SELECT count(*) FROM elsewhere") == 0);
+  CHECK(db.value(
+            "SELECT string_agg(reason || ' ' || count, ', ' ORDER BY reason) FROM (SELECT reason, count(*) "
+            "FROM sluice.quarantine GROUP BY reason) q") == "dropped_by_table 3, refused_by_table 1");
+}
+
+TEST_CASE_METHOD(fixture, "a trigger that is made while rows are loaded drops none of them unseen") {
+  auto first = segment(messages(0, 10));
+  CHECK(loaded(first).rows == 10);
+  db.sql(
+      "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; "
+      "CREATE TRIGGER f BEFORE INSERT ON target FOR EACH ROW EXECUTE FUNCTION f()");
+  auto second = segment(messages(10, 10));
+  CHECK(loaded(second).set_aside == 10);
+  CHECK(rows() == 10);
 }
 
 TEST_CASE_METHOD(fixture, "a row too large for a page is found, though COPY names the last of a thousand") {

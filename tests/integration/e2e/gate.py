@@ -8,7 +8,6 @@ import threading
 # PostgreSQL docs, "Message Formats": type, length, and what we look for.
 COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\x00"  # CommandComplete
 COPY_ASKED = b"G\x00\x00\x00"  # CopyInResponse: the transaction loads rows
-COPY_DONE = b"c\x00\x00\x00\x04"
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close sends RST
 
 
