@@ -53,6 +53,9 @@ awaitable<result<>> lane::run() {
 
   co_await until_gone(pollers_alive_);
   received_all_ = true;
+  tickets_.insert(tickets_.end(), returns_kept_.begin(), returns_kept_.end());
+  returns_kept_.clear();
+  call_settlers();
   work_.notify();
   co_await until_gone(loaders_alive_);
   loaded_all_ = true;
@@ -91,15 +94,14 @@ awaitable<void> lane::pause(std::chrono::milliseconds how_long) {
 // `stop_max`; then connections are closed under the tasks that still wait for an answer, and they give up
 // what they have.
 awaitable<void> lane::until_gone(const std::size_t& alive) {
-  bool polls_closed = false;
   while (alive > 0) {
     if (!stopping()) {
       co_await gone_.wait(1h);
       continue;
     }
     const auto since = clock::now() - *stop_at_;
-    if (!polls_closed && since >= options_.poll_grace) {
-      polls_closed = true;
+    if (!polls_closed_ && since >= options_.poll_grace) {
+      polls_closed_ = true;
       for (queue* q : receiving_) q->close();
     }
     if (!sinks_closed_ && since >= options_.stop_max * 4 / 5) {

@@ -121,7 +121,8 @@ class lane {
   concurrency settle_limit_;
   std::size_t reply_bytes_ = 0;  ///< of a full reply of the largest bodies lately
   std::deque<ticket> tickets_;
-  std::vector<queue*> receiving_;  ///< connections of pollers, for stop
+  std::vector<ticket> returns_kept_;  ///< at a stop, until no poll is in flight that would bring them again
+  std::vector<queue*> receiving_;     ///< connections of pollers, for stop
   std::vector<sink*> loading_;
   std::vector<queue*> settling_;
 
@@ -135,9 +136,11 @@ class lane {
   std::size_t pollers_ = 0, settlers_ = 0;  ///< those that have not resolved to end
   std::size_t polling_ = 0, serving_ = 0;   ///< of these, those that have something to do
   std::size_t pollers_alive_ = 0, loaders_alive_ = 0, settlers_alive_ = 0, heartbeat_alive_ = 0;
+  bool timeless_ = false;      ///< the queue does not say when messages were sent
   bool checking_ = false;      ///< somebody asks whether the queue is empty
   bool received_all_ = false;  ///< no poller is left: what is being filled can be loaded at once
   bool loaded_all_ = false;
+  bool polls_closed_ = false;   ///< at stop, after `poll_grace`
   bool sinks_closed_ = false;   ///< at stop, late: load no more, give back
   bool queues_closed_ = false;  ///< at stop, too late: not even that
   std::size_t impaired_ = 0;    ///< loaders whose database does not answer: receive nothing meanwhile

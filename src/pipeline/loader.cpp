@@ -28,15 +28,12 @@ awaitable<void> lane::load_batches() {
       ask(*b, call::remove);
       continue;
     }
+    const verdict v = classify(report.error());
+    if (!may_pass(v) && v != verdict::cancelled) fail(report.error());
     ask(*b, call::give_back);
     ++returns_;
     if (options_.in_order) give_back_waiting();
-    const verdict v = classify(report.error());
-    if (may_pass(v)) {
-      co_await wait_for_sink(*connection);
-    } else if (v != verdict::cancelled) {
-      fail(report.error());
-    }
+    if (may_pass(v)) co_await wait_for_sink(*connection);
   }
   std::erase(loading_, connection.get());
 }

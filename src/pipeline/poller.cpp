@@ -6,6 +6,7 @@
 #include "core/verdict.hpp"
 #include "pipeline/lane.hpp"
 #include "pipeline/message_copies.hpp"
+#include "record/reasons.hpp"
 #include "sqs/trace.hpp"
 
 namespace sluice::pipeline {
@@ -14,12 +15,18 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr std::uint32_t digest_tries = 3;  // receives of a body until its digest is wrong for good
 constexpr std::size_t row_bytes_max = std::size_t{256} << 20;
 constexpr std::size_t reply_bytes_max = std::size_t{8} << 20;  // of the bodies in all replies of a loop
 
 std::int64_t epoch_ms() {
   using namespace std::chrono;
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+// Whether the body may be right when it comes again. Where nobody counts the receives, it is not waited for.
+bool is_torn(const sqs::message& m) noexcept {
+  return !m.body_digest_ok && m.receive_count > 0 && m.receive_count < digest_tries;
 }
 
 // SQS hides a message when it answers, which after a long poll is long after it was asked. It is not known
@@ -121,7 +128,7 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
   const auto returns = returns_;
   std::optional<message_copies> kept;
   while (!messages.empty()) {
-    if (options_.in_order && !messages.front().body_digest_ok) {
+    if (options_.in_order && is_torn(messages.front())) {
       // It stays hidden until its time is over, and so does what comes after it.
       log_.warning("digest_mismatched", {{"message_id", messages.front().message_id}});
       co_return;
@@ -137,6 +144,9 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
     co_await room_.wait(rest);
   }
   if (messages.empty()) co_return;
+  // At a stop other polls would bring them again, for as long as these may.
+  if (stopping() && !kept) messages = kept.emplace(messages).get();
+  while (stopping() && !polls_closed_ && polling_ > 1) co_await room_.wait(50ms);
 
   std::array<std::string_view, sqs::batch_entries_max> handles{};
   const std::size_t count = std::min(messages.size(), handles.size());
@@ -146,10 +156,10 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
   co_await from.hide(std::span(handles).first(count), 0s);
 }
 
-// False when there is no room. A message that is taken is in a batch; one whose digest is wrong is left in
-// the queue.
+// False when there is no room. A message that is taken is in a batch; one that may have been changed on its
+// way is left in the queue.
 bool lane::try_place(const sqs::message& m, steady_time hidden) {
-  if (!m.body_digest_ok) {
+  if (is_torn(m)) {
     log_.warning("digest_mismatched", {{"message_id", m.message_id}});
     return true;
   }
@@ -159,6 +169,7 @@ bool lane::try_place(const sqs::message& m, steady_time hidden) {
           "sluice needs SQS's own message ids"});
     return true;
   }
+  if (m.sent_ms == 0 && !std::exchange(timeless_, true)) log_.warning("sent_timestamp_missing");
   const copy::segment::entry entry{.message_id = *id,
                                    .sent_ms = m.sent_ms,
                                    .hidden_until = hidden + options_.visibility,
@@ -196,13 +207,16 @@ bool lane::try_place(const sqs::message& m, steady_time hidden) {
 bool lane::encode(batch& b, const sqs::message& m, copy::segment::entry e) {
   copy::arena& rows = b.rows.rows();
   const std::size_t start = rows.size();
-  record::outcome o = reader_.read(m.body,
-                                   {.message_id = e.message_id,
-                                    .sent_ms = e.sent_ms,
-                                    .received_ms = epoch_ms(),
-                                    .receive_count = e.receive_count,
-                                    .attributes = m.attributes},
-                                   rows);
+  record::outcome o{.what = record::outcome::kind::refused, .why = {.reason = record::reasons::wrong_digest}};
+  if (m.body_digest_ok) {
+    o = reader_.read(m.body,
+                     {.message_id = e.message_id,
+                      .sent_ms = e.sent_ms,
+                      .received_ms = epoch_ms(),
+                      .receive_count = e.receive_count,
+                      .attributes = m.attributes},
+                     rows);
+  }
   e.business_key = o.business_key;
   switch (o.what) {
     case record::outcome::kind::row: return b.rows.add(e, start, o.rows);

@@ -17,8 +17,14 @@ constexpr std::size_t call_size = sqs::batch_entries_max;
 }  // namespace
 
 void lane::ask(batch& b, call what) {
+  const bool later = what == call::give_back && stopping() && !received_all_;
   for (std::size_t first = 0; first < b.rows.size(); first += call_size) {
-    tickets_.push_back({&b, first, std::min(call_size, b.rows.size() - first), what});
+    const ticket one{&b, first, std::min(call_size, b.rows.size() - first), what};
+    if (later) {
+      returns_kept_.push_back(one);
+    } else {
+      tickets_.push_back(one);
+    }
     ++b.calls;
   }
   call_settlers();
@@ -74,7 +80,7 @@ awaitable<std::optional<steady_time>> lane::serve(queue& q, const ticket& t) {
   const std::chrono::seconds visibility = t.what == call::extend ? extension(*t.of) : 0s;
   backoff wait({.tries_max = 5}, ++seeds_);
   std::optional<steady_time> answered;
-  while (count > 0) {
+  while (count > 0 && !queues_closed_) {
     const auto asked = clock::now();
     counters_.settling.add();
     const auto list = std::span<const std::string_view>(handles).first(count);

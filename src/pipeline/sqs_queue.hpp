@@ -11,6 +11,10 @@
 namespace sluice::pipeline {
 
 /// The queue over SQS: one client on one connection. `counters` outlives it.
+///
+/// An answer that is over the limit of an HTTP body is asked for again with half of the messages, and so are
+/// all after it. (Ten messages of SQS fit, however they are escaped; those of another server may not.) What
+/// was in that answer is hidden, and comes again.
 class sqs_queue final : public queue {
  public:
   struct settings {

@@ -27,6 +27,7 @@ inline constexpr reason bad_envelope = "bad_envelope";  ///< not what the plan s
 inline constexpr reason unknown_field =
     "unknown_field";  ///< that no column reads, where the plan refuses such
 inline constexpr reason unmapped_value = "unmapped_value";  ///< not one of the column's map
+inline constexpr reason wrong_digest = "wrong_digest";  ///< it came several times, and never as it was sent
 inline constexpr reason too_large = "too_large";  ///< its rows would have more than reader::row_bytes_max
 }  // namespace reasons
 

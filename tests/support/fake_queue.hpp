@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstdlib>
 #include <deque>
 #include <functional>
 #include <map>
@@ -28,15 +29,22 @@ class fake_queue {
   struct item {
     std::string id;
     std::string body;
+    std::string group{};  ///< of a FIFO queue: while one of it is hidden, none of it is given out
     clock::time_point hidden_until{};
     int receives = 0;
     bool removed = false;
+    bool torn = false;  ///< its body does not fit its digest, however often it comes
   };
 
-  void put(std::string body) {
+  void put(std::string body, std::string group = {}) {
     std::string id = fmt::format("00000000-0000-4000-8000-{:012x}", items.size());
     by_id[id] = items.size();
-    items.push_back({.id = std::move(id), .body = std::move(body)});
+    items.push_back({.id = std::move(id), .body = std::move(body), .group = std::move(group)});
+  }
+
+  /// Later messages were sent later.
+  static std::int64_t sent_ms_of(std::string_view id) {
+    return 1'700'000'000'000 + std::strtoll(std::string(id.substr(id.size() - 12)).c_str(), nullptr, 16);
   }
 
   std::size_t left() const {
@@ -64,19 +72,25 @@ class fake_queue {
   std::function<std::optional<sluice::failure>(const char* call)> trouble;
   /// Called after it took effect: the reply is lost, and this failure seen instead.
   std::function<std::optional<sluice::failure>(const char* call)> lost_reply;
+  /// What a call says that is closed in flight, if its answer was there already: not that it was cancelled.
+  std::optional<sluice::failure> closed_with;
   /// How long a call takes; `latency` if not set.
   std::function<std::chrono::milliseconds(const char* call)> delay;
   /// Whether a message stays visible although it is delivered, as a standard queue may do.
   std::function<bool()> deliver_twice;
   /// Entries of a remove that are refused this time.
   std::function<bool(const std::string& id)> refuse_removal;
+  /// Whether a message goes to the dead-letter queue now that it would be received once more.
+  std::function<bool(const item&)> is_dead;
+  std::set<std::string> dead;
 
   std::size_t receiving = 0;
 
   /// The last answer, whichever connection it went to: views into it die with the next.
   struct copy {
-    std::string id, handle, body;
+    std::string id, handle, body, group;
     int receives;
+    bool torn;
   };
   std::deque<copy> copies;
   std::vector<sluice::sqs::message> messages;
@@ -108,7 +122,8 @@ class fake_connection final : public sluice::pipeline::queue {
 
   awaitable<sluice::result<std::vector<sluice::sqs::batch_failure>>> remove(
       std::span<const std::string_view> handles) override {
-    if (!co_await pause(delay("remove"))) co_return sluice::failure(sluice::errc::cancelled, "closed");
+    if (!co_await pause(delay("remove")))
+      co_return of_.closed_with.value_or(sluice::failure(sluice::errc::cancelled, "closed"));
     if (auto f = of_.trouble ? of_.trouble("remove") : std::nullopt) co_return *f;
     std::vector<sluice::sqs::batch_failure> failed;
     for (std::size_t i = 0; i < handles.size(); ++i) {
@@ -116,6 +131,8 @@ class fake_connection final : public sluice::pipeline::queue {
       if (!of_.committed.contains(item.id)) of_.removed_too_early.push_back(item.id);
       if (of_.refuse_removal && of_.refuse_removal(item.id)) {
         failed.push_back({.index = i, .sender_fault = false, .code = "InternalError"});
+      } else if (!item.group.empty() && item.hidden_until <= fake_queue::clock::now()) {
+        failed.push_back({.index = i, .sender_fault = true, .code = "InvalidParameterValue"});  // has expired
       } else if (handles[i] == handle_of(item)) {
         item.removed = true;  // a stale handle "succeeds" and deletes nothing
       }
@@ -155,6 +172,7 @@ class fake_connection final : public sluice::pipeline::queue {
   }
 
   awaitable<bool> pause(std::chrono::milliseconds how_long) {
+    closed_ = false;  // what is closed while no call is in flight connects anew
     wait_.expires_after(how_long);
     co_await wait_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     co_return !std::exchange(closed_, false);
@@ -166,22 +184,34 @@ class fake_connection final : public sluice::pipeline::queue {
     auto& messages = of_.messages;
     copies.clear();
     messages.clear();
+    std::set<std::string_view> blocked;
+    for (const fake_queue::item& item : of_.items) {
+      if (!item.group.empty() && !item.removed && item.hidden_until > now) blocked.insert(item.group);
+    }
     for (fake_queue::item& item : of_.items) {
       if (copies.size() == 10) break;
-      if (item.removed || item.hidden_until > now) continue;
-      if (!of_.deliver_twice || !of_.deliver_twice()) item.hidden_until = now + of_.visibility;
+      if (item.removed || item.hidden_until > now || blocked.contains(item.group)) continue;
+      if (of_.is_dead && of_.is_dead(item)) {
+        of_.dead.insert(item.id);
+        item.removed = true;
+        continue;
+      }
+      const bool again = item.group.empty() && of_.deliver_twice && of_.deliver_twice();
+      if (!again) item.hidden_until = now + of_.visibility;
       ++item.receives;
       std::string padded = item.body;
       padded.reserve(padded.size() + 64);  // what simdjson may read past the end
-      copies.push_back({item.id, handle_of(item), std::move(padded), item.receives});
+      copies.push_back({item.id, handle_of(item), std::move(padded), item.group, item.receives, item.torn});
     }
     for (const fake_queue::copy& c : copies) {
       sluice::sqs::message m;
       m.message_id = c.id;
       m.receipt_handle = c.handle;
       m.body = c.body;
-      m.sent_ms = 1'700'000'000'000;
+      m.sent_ms = fake_queue::sent_ms_of(c.id);
+      m.group_id = c.group;
       m.receive_count = static_cast<std::uint32_t>(c.receives);
+      m.body_digest_ok = !c.torn;
       messages.push_back(m);
     }
     return messages;

@@ -14,6 +14,7 @@
 
 #include "aws/settings.hpp"
 #include "core/encoding.hpp"
+#include "pipeline/sqs_queue.hpp"
 #include "sqs/client.hpp"
 #include "support/http_script.hpp"
 
@@ -67,6 +68,12 @@ class queue {
     return std::move(*r);
   }
 
+  /// The pipeline's own, with a limit on the bodies of answers.
+  pipeline::sqs_queue limited(std::size_t body_bytes_max, int messages_max = 10) {
+    shared_->http.body_bytes_max = body_bytes_max;
+    return {loop_.get_executor(), shared_, {.queue_url = url, .messages_max = messages_max}, counters};
+  }
+
   void send(const std::vector<std::string>& bodies) {
     for (std::size_t i = 0; i < bodies.size(); i += 10) {
       std::vector<outgoing> batch;
@@ -89,6 +96,7 @@ class queue {
   const std::string name = "sluice-" + std::to_string(std::random_device()());
   std::string url;
   std::optional<client> c;
+  observe::counters counters;
 };
 
 std::vector<std::string_view> handles_of(const std::vector<received>& messages) {
@@ -172,4 +180,25 @@ TEST_CASE("a queue that is not there is a failure with its name") {
   REQUIRE(!r);
   CHECK(r.error().code == aws_errc::queue_does_not_exist);
   CHECK(r.error().what.starts_with("queue nobodys-queue does not exist in "));
+}
+
+TEST_CASE("an answer that is over the limit is asked for again, with fewer messages, until none is left") {
+  queue q;
+  q.send(std::vector<std::string>(30, std::string(1'000, 'x')));
+  auto limited = q.limited(7'000);  // of four messages, with all that is around their bodies
+  const auto first = q.must(limited.receive(0s)).size();
+  CHECK(first > 0);
+  CHECK(first <= 5);
+  CHECK(q.counters.requests.get() >= 2);
+  CHECK(q.must(limited.receive(0s)).size() > 0);
+}
+
+TEST_CASE("a single message over the limit is a failure") {
+  queue q;
+  q.send({std::string(10'000, 'x')});
+  auto limited = q.limited(7'000, 1);
+  result<std::span<const message>> got;
+  for (int tries = 0; got.has_value() && tries < 20; ++tries) got = q.run(limited.receive(1s));
+  REQUIRE_FALSE(got.has_value());
+  CHECK(got.error().code == errc::too_large);
 }

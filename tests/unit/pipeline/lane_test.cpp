@@ -161,3 +161,24 @@ TEST_CASE("what takes longer than half of its visibility is kept hidden") {
   CHECK(f.queue.extended >= 20);
   for (const auto& item : f.queue.items) CHECK(item.receives == 1);
 }
+
+TEST_CASE("a message is never hidden for longer than twelve hours, which SQS would refuse") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.options.visibility = f.queue.visibility = std::chrono::seconds(3'600);
+  f.options.stop_max = 5min;
+  f.options.wait = std::chrono::seconds(0);
+  f.queue.delay = [](const char* call) { return std::string_view(call) == "receive" ? 60'000ms : 1ms; };
+  f.table.commit_time = 14h;
+  f.put(5);
+  const auto received = f.time.now() + 1min;
+  auto latest = received;
+  f.run_for(13h, [&] {
+    for (const auto& item : f.queue.items) {
+      if (item.receives == 1) latest = std::max(latest, item.hidden_until);  // later it has come again
+    }
+  });
+  CHECK(latest - received > 11h);
+  CHECK(latest - received <= 12h);
+  f.check_rule();
+}

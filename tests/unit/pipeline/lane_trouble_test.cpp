@@ -1,3 +1,5 @@
+#include <catch2/generators/catch_generators.hpp>
+
 #include "unit/pipeline/lane_fixture.hpp"
 
 using namespace tests;
@@ -168,4 +170,51 @@ TEST_CASE("a stop ends within its limit even if nothing answers") {
   f.check_rule();
   CHECK(f.table.rows.empty());
   CHECK(f.queue.left() == 500);
+}
+
+TEST_CASE("a body whose digest stays wrong is waited for twice, and then set aside: a drain ends") {
+  lane_fixture f;
+  f.options.in_order = GENERATE(false, true);
+  if (f.options.in_order) f.options.loaders = 1;
+  f.options.visibility = f.queue.visibility = std::chrono::seconds(5);
+  f.put(30);
+  f.queue.items[12].torn = true;
+  const auto started = f.time.now();
+  CHECK(f.run());
+  CHECK(f.time.now() - started < 1min);
+  f.check_rule();
+  CHECK(f.table.rows.size() == 29);
+  CHECK(f.table.set_aside.size() == 1);
+  CHECK(f.table.set_aside[f.queue.items[12].id] == "wrong_digest");
+  CHECK(f.queue.items[12].receives == 3);
+  CHECK(f.queue.left() == 0);
+}
+
+TEST_CASE("what a fatal failure gives back is not received again by polls that are in flight") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.options.poll_grace = 500ms;
+  f.options.segment.rows_max = 10;
+  f.queue.latency = 3ms;
+  f.table.commit_time = 100ms;
+  f.table.next_trouble = first(1'000, failure(sqlstate("42P01"), "table t is missing"));
+  f.put(20);  // while they are loaded, a poll waits for more
+  CHECK_FALSE(f.run());
+  f.check_rule();
+  CHECK(f.queue.visible() == 20);
+  for (const auto& item : f.queue.items) CHECK(item.receives <= 1);
+}
+
+TEST_CASE("a call that has failed just before the end of a stop is not tried again after it") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.queue.closed_with = gone();
+  f.queue.delay = [](const char* call) {
+    return std::string_view(call) == "remove" ? std::chrono::milliseconds(60'000) : 1ms;
+  };
+  f.put(10);
+  const auto started = f.time.now();
+  CHECK(f.run(100ms));
+  CHECK(f.time.now() - started < 3s);
+  f.check_rule();
 }
