@@ -1,9 +1,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 
@@ -16,6 +19,23 @@ namespace {
 
 using ring = std::shared_ptr<const mask::key_ring>;
 
+/// The folder of a ring, locked while this lives, or the process: one at a time reads, changes and replaces.
+class lock {
+ public:
+  explicit lock(const std::filesystem::path& file)
+      : folder_(open(("." / file).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
+  lock(const lock&) = delete;
+  lock& operator=(const lock&) = delete;
+  ~lock() {
+    if (folder_ >= 0) close(folder_);
+  }
+  /// False when another has it. Where folders cannot be locked (NFS), all may.
+  bool take() const { return flock(folder_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
+
+ private:
+  int folder_;
+};
+
 /// A new file in its place, with the old one's mode: whoever reads meanwhile gets the old or the new.
 result<> replace(const std::string& path, const secret& text) {
   failure cannot{errc::bad_configuration, fmt::format("key ring {} cannot be written", path),
@@ -23,6 +43,7 @@ result<> replace(const std::string& path, const secret& text) {
   struct stat old{};
   if (stat(path.c_str(), &old) != 0) return cannot;
   const std::string beside = path + ".new";
+  unlink(beside.c_str());  // what a run left that was killed; nobody else is at it, see `lock`
   const int file = open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (file < 0) return cannot;
   const bool written = fchmod(file, old.st_mode & 07777U) == 0 &&
@@ -52,6 +73,10 @@ result<ring> changed(const mask::key_ring& keys, const key_options& o) {
 }
 
 result<> manage(const config& c, const key_options& o) {
+  const lock alone(c.values.text("keys.file"));
+  if (o.what != key_options::action::list && !alone.take()) {
+    return failure{errc::bad_configuration, "another sluice keys is changing the ring", "run it again"};
+  }
   auto keys = load_keys(c);
   if (!keys) return keys.error();
   if (!*keys) {

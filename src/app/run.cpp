@@ -113,14 +113,21 @@ class service {
   bool stopped_by_signal_ = false;
 };
 
-// One lost answer is no reason to refuse; a peer that stays away is.
+// Somebody waits for a drain, and one lost answer is no reason to refuse it; a peer that stays away is. A
+// service waits: whoever starts it anew would not know more.
 awaitable<result<>> service::prepare() {
-  backoff wait({.tries_max = 3}, std::random_device()());
+  backoff wait(until_empty_ ? backoff::options{.tries_max = 3}
+                            : backoff::options{.tries_max = 0, .total_max = config_.pipeline.queue_away_max},
+               std::random_device()());
   for (;;) {
     auto looked = co_await look_at_all();
     const bool again = !looked && may_pass(classify(looked.error()));
     const auto delay = again ? wait.next(clock::now()) : std::nullopt;
     if (!delay) co_return looked;
+    if (!until_empty_) {
+      const failure& why = looked.error();
+      log_.warning("start_delayed", {{"why", why.what}, {"fix", why.fix}, {"retry_in_ms", delay->count()}});
+    }
     co_await changed_.wait(*delay);
   }
 }

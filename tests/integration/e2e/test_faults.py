@@ -4,10 +4,11 @@ import contextlib
 import re
 import secrets
 import signal
+import urllib.parse
 
 import pytest
 
-from gate import PostgresGate
+from gate import Gate, PostgresGate
 from test_bad_messages import client
 from world import EXAMPLES, SAMPLES, wait_for
 
@@ -60,6 +61,53 @@ class Running:
 
 def disconnect(world):
     world.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{world.role}'")
+
+
+def test_a_body_that_never_comes_as_it_was_sent_is_set_aside_and_a_drain_ends(least):
+    least.restart_queue("--queue", "login-queue,VisibilityTimeout=5")
+    least.ok("send", SAMPLES)
+    peer = urllib.parse.urlsplit(least.endpoint)
+    tear = lambda link, from_server, data: data.replace(b"oops_wrong", b"oopz_wrong") if from_server else data
+    with Gate((peer.hostname, peer.port), tear) as gate:
+        done = least.ok("drain", env=least.environment(AWS_ENDPOINT_URL_SQS=f"http://{gate.host}:{gate.port}"), timeout=60)
+    assert "wrong_digest" in done.stdout
+    assert least.sql("SELECT reason, receive_count FROM sluice.quarantine") == [["wrong_digest", "3"]]
+    assert least.count("user_logins") == 99 and queue(least)["deleted"] == 100
+
+
+def test_messages_of_a_queue_without_their_time_are_remembered(least):
+    least.ok("send", SAMPLES, "--create")
+    peer = urllib.parse.urlsplit(least.endpoint)
+    hide = lambda link, from_server, data: data.replace(b"SentTimestamp", b"SomeTimestamp") if from_server else data
+    with Gate((peer.hostname, peer.port), hide) as gate:
+        done = least.ok("drain", env=least.environment(AWS_ENDPOINT_URL_SQS=f"http://{gate.host}:{gate.port}"))
+    assert done.stderr.count("sent_timestamp_missing") == 1
+    least.ok("drain")  # looks after the ledger when it starts
+    assert least.sql("SELECT DISTINCT sent_ms FROM sluice.ledger") == [["0"]] and least.count("sluice.ledger") == 100
+
+
+def test_a_service_waits_for_the_database_when_it_starts_and_a_drain_does_not(least):
+    least.ok("send", SAMPLES, "--create")
+    with Gate((least.environment()["PGHOST"], int(least.environment()["PGPORT"]))) as gate:
+        gate.refuse()
+        away = {"PGHOST": gate.host, "PGPORT": str(gate.port)}
+        for command in ("drain", "check"):
+            done = least.run(command, env=least.env | away)
+            assert done.returncode == 2 and "refused the connection" in done.stdout + done.stderr
+        run = Running(least, **away)
+        run.wait_for(lambda: run.says("start_delayed"), "it to find nobody")
+        assert run.says("refused the connection")
+        gate.reopen()
+        run.wait_for(lambda: least.count("user_logins") == 99, "the rows")
+        assert run.stop() == 0
+
+
+def test_a_service_that_waits_in_vain_ends_with_2(least):
+    least.ok("send", SAMPLES, "--create")
+    code, log = Running(least, PGHOST="127.0.0.1", PGPORT="1", SLUICE_QUEUE_AWAY_MAX="1s").ended()
+    assert code == 2
+    assert "start_delayed" in log and "start_refused" in log
+    assert queue(least)["visible"] == 100
 
 
 @pytest.fixture

@@ -60,6 +60,28 @@ def test_bad_messages_in_the_middle_keep_the_order(fifo, settings):
     check_order(fifo)
 
 
+def test_two_processes_keep_the_order(fifo):
+    small = fifo.env | {"SLUICE_BATCH_ROWS": "10"}
+    both = [fifo.start("drain", env=small) for _ in range(2)]
+    for process in both:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    check_order(fifo)
+
+
+def test_a_process_that_is_killed_beside_another_keeps_the_order(fifo):
+    small = fifo.env | {"SLUICE_BATCH_ROWS": "10", "SLUICE_VISIBILITY": "5s"}
+    fifo.sql("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.002); RETURN NEW; END $$")
+    fifo.sql("CREATE TRIGGER slow BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION slow()")
+    killed, other = (fifo.start("drain", env=small) for _ in range(2))
+    wait_for(lambda: fifo.count("events") > 100, "some rows", process=killed)
+    killed.kill()
+    killed.communicate()
+    out, err = other.communicate(timeout=120)
+    assert other.returncode == 0, err
+    check_order(fifo)
+
+
 def test_an_error_of_the_database_in_the_middle_keeps_the_order(fifo):
     """Rows are refused for a while with what may pass, so that batches go back to the queue and come again."""
     fifo.sql(

@@ -1,5 +1,6 @@
 """A key ring is changed by its own command; rows are opened by a condition."""
 
+import fcntl
 import json
 import os
 
@@ -36,6 +37,31 @@ def test_a_ring_in_a_file_is_changed_there_and_never_shown(ringed):
     ringed.ok("keys", "remove", "k1", env=env(ringed))
     gone = ringed.run("unmask", "--reason", "r", token, env=env(ringed))
     assert gone.returncode == 1 and "no key 'k1'" in gone.stderr
+
+
+def test_what_a_killed_run_left_is_no_hindrance(ringed):
+    aimed_at = ringed.folder / "somebody-elses"
+    aimed_at.write_text("as it was")
+    beside = ringed.folder / "keys.toml.new"
+    for leave in (lambda: beside.write_text("half a ri"), lambda: beside.symlink_to(aimed_at)):
+        leave()
+        ringed.ok("keys", "add", f"k{len(ringed.ring.read_text())}", env=env(ringed))
+        assert not beside.exists() and not beside.is_symlink()
+    assert len(ringed.ok("keys", "list", env=env(ringed)).stdout.splitlines()) == 3
+    assert aimed_at.read_text() == "as it was"
+    assert ringed.ring.stat().st_mode & 0o777 == 0o640
+
+
+def test_one_at_a_time_changes_a_ring(ringed):
+    folder = os.open(ringed.folder, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    before = ringed.ring.read_text()
+    done = ringed.run("keys", "add", "k2", env=env(ringed))
+    assert done.returncode == 2 and "another sluice keys" in done.stderr
+    assert ringed.ring.read_text() == before
+    ringed.ok("keys", "list", env=env(ringed))
+    os.close(folder)
+    ringed.ok("keys", "add", "k2", env=env(ringed))
 
 
 def test_a_ring_in_the_environment_is_printed_as_it_becomes(world):

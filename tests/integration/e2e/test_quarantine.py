@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import urllib.parse
 
 import pytest
 
+from gate import Gate
 from world import SAMPLES
 from test_bad_messages import BAD_BODY
 
@@ -118,6 +120,32 @@ def test_redrive_says_when_there_is_nothing_to_move_from(world):
     world.ok("send", SAMPLES, "--create")
     done = world.run("redrive")
     assert done.returncode == 2 and "no dead-letter queue" in done.stderr
+
+
+UNKNOWN = {
+    "400": b'{"__type":"com.amazon.coral.service#UnknownOperationException"}',
+    "404": b"<UnknownOperationException/>",
+    "501": b"not implemented",
+}
+
+
+@pytest.mark.parametrize("status", UNKNOWN)
+def test_redrive_says_when_the_server_has_no_such_operation(world, status):
+    world.restart_queue("--queue", "login-dead", "--queue", "login-queue,DeadLetter=login-dead:1")
+
+    def without_moves(link, from_server, data):
+        if from_server or b"StartMessageMoveTask" not in data:
+            return data
+        body = UNKNOWN[status]
+        link.client.sendall(b"HTTP/1.1 %s No\r\nContent-Length: %d\r\n\r\n%s" % (status.encode(), len(body), body))
+        return b""
+
+    peer = urllib.parse.urlsplit(world.endpoint)
+    with Gate((peer.hostname, peer.port), without_moves) as gate:
+        env = world.environment(AWS_ENDPOINT_URL_SQS=f"http://{gate.host}:{gate.port}")
+        done = world.run("redrive", env=env)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "does not move messages" in done.stderr, done.stderr
 
 
 def test_redrive_says_when_the_server_cannot(world):
