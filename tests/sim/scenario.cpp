@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <vector>
 
 #include "support/fake_queue.hpp"
@@ -16,6 +18,8 @@ namespace tests {
 namespace {
 
 using namespace sluice;
+
+constexpr int receives_max = 4;  ///< in quiet times, before the queue takes a message for dead
 
 record::plan one_column() {
   record::plan p;
@@ -39,6 +43,7 @@ class world {
  public:
   explicit world(std::uint64_t seed) : random_(seed), table_(queue_), plan_(one_column()) {
     choose_options();
+    choose_mode();
     choose_messages();
     arm();
     for (int i = between(1, 3); i > 0; --i) start();
@@ -85,16 +90,36 @@ class world {
         chance(0.3) ? std::chrono::milliseconds(0) : std::chrono::milliseconds(between(50, 20'000));
   }
 
+  void choose_mode() {
+    fifo_ = chance(0.3);
+    table_.bad = pg::bad_messages(between(0, fifo_ ? 1 : 2));  // in a FIFO queue bad messages cannot be left
+    table_.with_ledger = fifo_ || chance(0.8);
+    if (table_.with_ledger && chance(0.3)) table_.key_of = [this](const std::string& id) { return key(id); };
+    options_.in_order = fifo_;
+    if (fifo_) options_.loaders = 1;
+    options_.leave_bad = table_.bad == pg::bad_messages::leave;
+    if (!options_.leave_bad) return;
+    // Not while servers fail: then good messages are received often, too.
+    queue_.is_dead = [this](const fake_queue::item& i) {
+      return !ill_ && i.receives >= received_before_[i.id] + receives_max;
+    };
+  }
+
+  std::string key(const std::string& id) const { return std::to_string(fake_queue::sent_ms_of(id) % 17); }
+
+  std::string some_group() { return fifo_ ? fmt::format("g{}", between(0, 7)) : std::string(); }
+
   void choose_messages() {
     const int n = between(0, 300);
     const double bad = chance(0.3) ? 0 : between(0, 20) / 100.0;
     for (int i = 0; i < n; ++i) {
       if (chance(bad)) {
-        queue_.put(chance(0.5) ? R"({"foo":1})" : R"({"user_id":)");
+        queue_.put(chance(0.5) ? R"({"foo":1})" : R"({"user_id":)", some_group());
         bad_.insert(queue_.items.back().id);
       } else {
-        queue_.put(fmt::format(R"({{"user_id":"{}"}})",
-                               std::string(static_cast<std::size_t>(between(0, 300)), 'u')));
+        queue_.put(
+            fmt::format(R"({{"user_id":"{}"}})", std::string(static_cast<std::size_t>(between(0, 300)), 'u')),
+            some_group());
       }
     }
     result_.messages = static_cast<std::uint64_t>(n);
@@ -222,6 +247,7 @@ class world {
   /// Stops half of them in good order, lets the others crash, and drains what is left.
   void quiet_phase() {
     ill_ = false;
+    for (const auto& item : queue_.items) received_before_[item.id] = item.receives;
     if (chance(0.5)) {
       for (const auto& p : processes_) p.process->stop();
       const auto stop_by = time_.now() + options_.stop_max + std::chrono::seconds(10);
@@ -249,13 +275,42 @@ class world {
       const auto row = table_.rows.find(item.id);
       const int rows = row == table_.rows.end() ? 0 : row->second;
       const bool aside = table_.set_aside.contains(item.id);
-      if (rows != (is_bad ? 0 : 1) || aside != is_bad) {
-        throw std::runtime_error(fmt::format("{} message {}: {} rows, {} set aside", is_bad ? "bad" : "good",
-                                             item.id, rows, aside));
+      const bool once = table_.with_ledger ? rows == 1 : rows >= 1;
+      const bool sent = table_.letters.contains(item.id), dead = queue_.dead.contains(item.id);
+      const bool right = is_bad ? rows == 0 && aside != options_.leave_bad && dead == options_.leave_bad &&
+                                      sent == (table_.bad == pg::bad_messages::dlq)
+                                : once && !aside && !sent && !dead;
+      if (!right) {
+        throw std::runtime_error(fmt::format("{} message {}: {} rows, {} set aside, {} sent, {} dead",
+                                             is_bad ? "bad" : "good", item.id, rows, aside, sent, dead));
       }
     }
-    if (table_.rows.size() + table_.set_aside.size() != queue_.items.size())
+    if (table_.rows.size() + table_.set_aside.size() + queue_.dead.size() != queue_.items.size())
       throw std::runtime_error("rows of nobody");
+    if (fifo_) check_order();
+    if (table_.key_of) check_newest();
+  }
+
+  /// Ids grow in the order in which the messages were sent.
+  void check_order() const {
+    std::map<std::string, std::string> last;
+    for (const std::string& id : table_.taken) {
+      const std::string& group = queue_.items.at(queue_.by_id.at(id)).group;
+      std::string& before = last[group];
+      if (id < before) throw std::runtime_error(fmt::format("{} of group {} after {}", id, group, before));
+      before = id;
+    }
+  }
+
+  void check_newest() const {
+    std::map<std::string, std::string> newest;
+    for (const auto& item : queue_.items) {
+      if (!bad_.contains(item.id)) newest[key(item.id)] = item.id;
+    }
+    for (const auto& [of, id] : newest) {
+      if (table_.newest.at(of).second != id)
+        throw std::runtime_error(fmt::format("key {} has {}, not {}", of, table_.newest.at(of).second, id));
+    }
   }
 
   std::mt19937_64 random_;
@@ -268,6 +323,8 @@ class world {
   std::vector<running> processes_;
   std::size_t steps_at_once_ = 0;
   std::set<std::string> bad_;
+  std::map<std::string, int> received_before_;  ///< the quiet phase
+  bool fifo_ = false;
   bool ill_ = true;
   double fail_ = 0, lose_ = 0, slow_ = 0, hang_ = 0, twice_ = 0, fatal_ = 0, outage_ = 0;
   pipeline::steady_time queue_away_until_{}, table_away_until_{};

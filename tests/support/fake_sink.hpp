@@ -27,6 +27,12 @@ class fake_table {
   std::chrono::milliseconds commit_time{0};
   std::function<std::chrono::milliseconds()> delay;  ///< instead of commit_time
   bool with_ledger = true;
+  sluice::pg::bad_messages bad = sluice::pg::bad_messages::quarantine;
+  std::map<std::string, int> letters;  ///< bad_messages::dlq: what was sent, by message id
+  /// Of an upsert: the key of a message, and for each key the newest that was taken.
+  std::function<std::string(const std::string& id)> key_of;
+  std::map<std::string, std::pair<std::int64_t, std::string>> newest;
+  std::vector<std::string> taken;  ///< ids in the order of their first commits
 
   enum class when { before_commit, after_commit };
   struct trouble {
@@ -50,6 +56,7 @@ class fake_sink final : public sluice::pipeline::sink {
     auto trouble = table_.next_trouble ? table_.next_trouble() : std::nullopt;
     const std::chrono::milliseconds takes = table_.delay ? table_.delay() : table_.commit_time;
     if (!co_await pause(takes)) co_return sluice::failure(sluice::errc::cancelled, "closed");
+    send_letters(s);
     if (trouble && trouble->at == fake_table::when::before_commit) co_return trouble->what;
     const auto report = commit(s);
     if (trouble) co_return trouble->what;
@@ -75,24 +82,51 @@ class fake_sink final : public sluice::pipeline::sink {
     co_return !std::exchange(closed_, false);
   }
 
+  bool is_known(const std::string& id) const {
+    return table_.with_ledger && (table_.rows.contains(id) || table_.set_aside.contains(id));
+  }
+
+  /// Before the commit, which may fail yet: then they are sent again.
+  void send_letters(const sluice::copy::segment& s) {
+    if (table_.bad != sluice::pg::bad_messages::dlq) return;
+    for (const auto& slot : s.slots()) {
+      const std::string id = sluice::to_string(slot.message_id);
+      if (slot.refusal_index >= 0 && !is_known(id)) ++table_.letters[id];
+    }
+  }
+
   sluice::pg::load_report commit(const sluice::copy::segment& s) {
     sluice::pg::load_report report;
     report.tries = 1;
     table_.batch_sizes.push_back(s.size());
     for (const auto& slot : s.slots()) {
       const std::string id = sluice::to_string(slot.message_id);
+      const bool refused = slot.refusal_index >= 0;
+      if (refused && table_.bad == sluice::pg::bad_messages::leave) {
+        ++report.left;
+        continue;
+      }
       table_.source.committed.insert(id);
-      if (table_.with_ledger && (table_.rows.contains(id) || table_.set_aside.contains(id))) {
+      if (is_known(id)) {
         ++report.duplicates;
-      } else if (slot.refusal_index >= 0) {
+        continue;
+      }
+      table_.taken.push_back(id);
+      if (refused) {
         table_.set_aside[id] = s.refusal_of(slot).reason;
         ++report.set_aside;
       } else {
         ++table_.rows[id];
         ++report.rows;
+        if (table_.key_of) put(id, slot.sent_ms);
       }
     }
     return report;
+  }
+
+  void put(const std::string& id, std::int64_t sent_ms) {
+    auto& row = table_.newest[table_.key_of(id)];
+    if (sent_ms >= row.first) row = {sent_ms, id};
   }
 
   fake_table& table_;
