@@ -5,14 +5,15 @@
 #include <vector>
 
 #include "app/config.hpp"
+#include "observe/counters.hpp"
 #include "pg/quarantine.hpp"
 
 namespace sluice::app {
 
 // One function a subcommand; each gives the exit code and prints what it has to say.
 
-/// `run` (until SIGTERM or SIGINT) and, with `until_empty`, `drain`.
-int run(const config& c, bool until_empty);
+/// `run` (until SIGTERM or SIGINT) and, with `until_empty`, `drain`. Counts what happens in `counters`.
+int run(const config& c, bool until_empty, observe::counters& counters);
 
 int check(const config& c);
 /// `check --sample`: what the plan makes of the bodies in a file, one a line, as a table. Touches neither
@@ -30,7 +31,12 @@ struct send_options {
   std::string group_by;               ///< or the JSON pointer of the text that is its group
   std::uint64_t count = 0;            ///< send that many, starting over at the file's end; 0: each line once
 };
-int send(const config& c, const send_options& o);
+/// How many the queue has taken is in `sent`, also after a failure.
+int send(const config& c, const send_options& o, std::uint64_t& sent);
+
+/// Measures the user's own queue and database: sends, drains into a table like the target and of its own,
+/// checks the rows, and drops the table. The queue must be empty. The keys stay in the ledger.
+int bench(const config& c, const send_options& o);
 
 struct mask_options {
   std::string value;  ///< empty: each line of standard input

@@ -72,8 +72,8 @@ struct worker {
 /// of the ledger; the lanes have threads of their own.
 class service {
  public:
-  service(const config& c, bool until_empty)
-      : config_(c), until_empty_(until_empty), log_(c.log_format, c.log_level) {}
+  service(const config& c, bool until_empty, observe::counters& counters)
+      : config_(c), until_empty_(until_empty), log_(c.log_format, c.log_level), counters_(counters) {}
   int run();
 
  private:
@@ -89,6 +89,7 @@ class service {
   result<> reload_keys();
   awaitable<void> keep_ledger();
   awaitable<void> report_emf();
+  void help();
   void stop_all();
   void show(progress& bar);
   int conclude(clock::duration took);
@@ -99,7 +100,7 @@ class service {
   const config& config_;
   bool until_empty_;
   observe::logger log_;
-  observe::counters counters_;
+  observe::counters& counters_;
   boost::asio::io_context loop_{1};
   pipeline::signal changed_{loop_.get_executor()};
   watch watch_{loop_.get_executor(), config_, counters_, log_};
@@ -202,7 +203,11 @@ result<> service::make_lane(worker& w) {
     return std::make_unique<pipeline::pg_sink>(executor, config_.database, load_plan_, w.seal,
                                                std::move(letters), counters_);
   };
+  // At idle one loop looks out for messages, and calls the others; a drain needs them all at once.
+  const bool looks_out = until_empty_ || workers_.empty();
+  if (looks_out) ports.call_for_help = [this] { help(); };
   pipeline::options options = config_.pipeline;
+  if (!looks_out) options.pollers_min = 0;
   options.visibility = queue_.visibility;
   options.receive_max = static_cast<std::size_t>(config_.receive_max);
   options.until_empty = until_empty_;
@@ -236,6 +241,11 @@ result<> service::make_workers() {
     });
   }
   return {};
+}
+
+// From a loop's thread: the workers are all made before the first loop runs.
+void service::help() {
+  for (const auto& w : workers_) boost::asio::post(w->loop, [lane = w->lane.get()] { lane->help(); });
 }
 
 void service::stop_all() {
@@ -469,8 +479,8 @@ int service::conclude(clock::duration took) {
 
 }  // namespace
 
-int run(const config& c, bool until_empty) {
-  return service(c, until_empty).run();
+int run(const config& c, bool until_empty, observe::counters& counters) {
+  return service(c, until_empty, counters).run();
 }
 
 }  // namespace sluice::app

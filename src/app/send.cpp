@@ -146,8 +146,8 @@ awaitable<result<std::string>> target_queue(sqs::client& client, const config& c
   co_return co_await client.create_queue(c.queue_name, attributes);
 }
 
-awaitable<result<int>> send_all(boost::asio::any_io_executor executor, const config& c,
-                                const send_options& o) {
+awaitable<result<int>> send_all(boost::asio::any_io_executor executor, const config& c, const send_options& o,
+                                std::uint64_t& sent) {
   outbox box;
   auto lines = read_lines(o.file);
   if (!lines) co_return lines.error();
@@ -183,6 +183,7 @@ awaitable<result<int>> send_all(boost::asio::any_io_executor executor, const con
     bar.show(box.sent, {});
   }
   bar.finish();
+  sent = box.sent;
   if (broken) std::rethrow_exception(broken);
   if (box.failed) {
     print_failure(*box.failed);
@@ -196,9 +197,9 @@ awaitable<result<int>> send_all(boost::asio::any_io_executor executor, const con
 
 }  // namespace
 
-int send(const config& c, const send_options& o) {
+int send(const config& c, const send_options& o, std::uint64_t& sent) {
   return run_to_end(
-      [&](boost::asio::any_io_executor executor) { return send_all(std::move(executor), c, o); });
+      [&](boost::asio::any_io_executor executor) { return send_all(std::move(executor), c, o, sent); });
 }
 
 }  // namespace sluice::app

@@ -19,7 +19,7 @@ constexpr setting table[] = {
     {"queue.visibility", "SLUICE_VISIBILITY", "", "",
      "visibility timeout of received messages; the queue's own by default"},
     {"queue.pollers_min", "SLUICE_POLLERS_MIN", "", "1",
-     "receives in flight of each loop when the queue is empty"},
+     "receives in flight when the queue is empty: of the one loop that looks out"},
     {"queue.pollers_max", "SLUICE_POLLERS_MAX", "", "512",
      "receives in flight of each loop, at most: as many as are needed are"},
     {"queue.ackers", "SLUICE_ACKERS", "", "512", "deletes in flight of each loop, at most"},

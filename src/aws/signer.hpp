@@ -13,9 +13,10 @@
 namespace sluice::aws {
 
 /// Signs many requests with one region and service: keeps the day's key and its own strings, so that it
-/// allocates nothing once they have grown.
+/// allocates nothing once they have grown. A short request that is signed again within its second, as those
+/// of many pollers are, is not hashed again: all that is hashed is the same.
 ///
-/// One per connection; not thread-safe. Credentials and time are given with each call; the key is derived
+/// One per loop; not thread-safe. Credentials and time are given with each call; the key is derived
 /// again when the secret or the UTC day changes.
 class signer {
  public:
@@ -47,6 +48,12 @@ class signer {
   secret token_;
   std::chrono::sys_seconds at_{};  ///< of date_
   std::string date_, canonical_, names_, to_sign_, signature_, authorization_;
+
+  static constexpr std::size_t short_body_bytes = 512;
+  struct signed_request {
+    std::string access_key_id, canonical, body;  ///< canonical but for the body's hash
+    std::string authorization;
+  } last_;  ///< of those with a short body
 };
 
 }  // namespace sluice::aws

@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "http/deadline.hpp"
+#include "http/tls.hpp"
 
 namespace sluice::http {
 
@@ -139,6 +140,7 @@ asio::awaitable<result<>> connection::shake_hands() {
     SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, to_.host.data());
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     SSL_set1_host(ssl, to_.host.c_str());
+    offer_session(ssl);
   } else {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), to_.host.c_str());
   }

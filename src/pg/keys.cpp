@@ -16,6 +16,12 @@ void write(copy::arena& to, std::span<const std::byte> bytes) {
   std::memcpy(to.claim(bytes.size()), bytes.data(), bytes.size());
 }
 
+std::uint64_t big_endian(const uuid& id, std::size_t first) noexcept {
+  std::uint64_t n = 0;
+  for (std::size_t i = first; i < first + sizeof n; ++i) n = n << 8U | static_cast<std::uint8_t>(id[i]);
+  return n;
+}
+
 std::string_view table_of(ledger l) noexcept {
   return l == ledger::business ? "sluice.business_ledger" : "sluice.ledger";
 }
@@ -23,21 +29,26 @@ std::string_view table_of(ledger l) noexcept {
 }  // namespace
 
 ledger_keys::ledger_keys(const copy::segment& s, ledger in, bool refused_too) : segment_(&s), in_(in) {
-  messages_.reserve(s.size());
+  std::vector<std::pair<order, std::uint32_t>> sorted;
+  sorted.reserve(s.size());
   for (std::uint32_t i = 0; i < s.size(); ++i) {
-    if (refused_too || s.slots()[i].refusal_index < 0) messages_.push_back(i);
+    if (refused_too || s.slots()[i].refusal_index < 0) sorted.emplace_back(order_of(i), i);
   }
-  std::ranges::sort(messages_, [&](std::uint32_t a, std::uint32_t b) {
-    return std::tuple_cat(key(a), std::tie(a)) < std::tuple_cat(key(b), std::tie(b));
-  });
-  const auto same = std::ranges::unique(messages_, {}, [&](std::uint32_t i) { return key(i); });
-  messages_.erase(same.begin(), same.end());
+  std::ranges::sort(sorted);
+  const auto same = std::ranges::unique(sorted, {}, &std::pair<order, std::uint32_t>::first);
+  sorted.erase(same.begin(), same.end());
+  messages_.reserve(sorted.size());
+  for (const auto& [place, message] : sorted) messages_.push_back(message);
 }
 
 /// Of a business key the time is no part: a producer that sends twice does it at two times.
-std::tuple<std::int64_t, uuid> ledger_keys::key(std::uint32_t message) const noexcept {
+ledger_keys::order ledger_keys::order_of(std::int64_t sent_ms, const uuid& id) const noexcept {
+  return {in_ == ledger::business ? 0 : sent_ms, big_endian(id, 0), big_endian(id, 8)};
+}
+
+ledger_keys::order ledger_keys::order_of(std::uint32_t message) const noexcept {
   const copy::slot& s = segment_->slots()[message];
-  return {in_ == ledger::business ? 0 : s.sent_ms, s.ledger_id};
+  return order_of(s.sent_ms, s.ledger_id);
 }
 
 std::string ledger_keys::copy_sql() const {
@@ -91,9 +102,10 @@ std::int64_t ledger_keys::find(std::string_view sent_ms, std::string_view messag
   const auto id = parse_uuid(message_id);
   const auto [end, e] = std::from_chars(sent_ms.data(), sent_ms.data() + sent_ms.size(), time);
   if (!id || e != std::errc{} || end != sent_ms.data() + sent_ms.size()) return -1;
-  const std::tuple wanted(in_ == ledger::business ? 0 : time, *id);
-  const auto at = std::ranges::lower_bound(messages_, wanted, {}, [&](std::uint32_t i) { return key(i); });
-  return at != messages_.end() && key(*at) == wanted ? static_cast<std::int64_t>(*at) : -1;
+  const order wanted = order_of(time, *id);
+  const auto at =
+      std::ranges::lower_bound(messages_, wanted, {}, [&](std::uint32_t i) { return order_of(i); });
+  return at != messages_.end() && order_of(*at) == wanted ? static_cast<std::int64_t>(*at) : -1;
 }
 
 }  // namespace sluice::pg

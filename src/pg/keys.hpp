@@ -1,9 +1,9 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "copy/arena.hpp"
@@ -38,7 +38,14 @@ class ledger_keys {
   std::int64_t find(std::string_view sent_ms, std::string_view message_id) const;
 
  private:
-  std::tuple<std::int64_t, uuid> key(std::uint32_t message) const noexcept;
+  /// A key as numbers, which sort as the index does and many times faster than bytes.
+  struct order {
+    std::int64_t sent_ms;
+    std::uint64_t id_high, id_low;
+    auto operator<=>(const order&) const = default;
+  };
+  order order_of(std::int64_t sent_ms, const uuid& id) const noexcept;
+  order order_of(std::uint32_t message) const noexcept;
 
   const copy::segment* segment_;
   ledger in_;

@@ -31,6 +31,10 @@ class concurrency {
     if (d == demand::more && asked && !slow_) set(now_ + 1);
     if (asked) measure(*asked, at);
   }
+  /// From nothing, where the least is nothing.
+  void begin() noexcept {
+    if (now_ == 0) set(1);
+  }
   /// The peer asks for less.
   void throttled() noexcept { set(now_ / 2); }
   std::size_t get() const noexcept { return now_; }

@@ -51,6 +51,7 @@ awaitable<result<>> lane::run() {
   spawn(keep_hidden(), heartbeat_alive_);
   call_pollers();
 
+  while (!stopping()) co_await gone_.wait(1h);  // a loop that nobody calls has no pollers
   co_await until_gone(pollers_alive_);
   received_all_ = true;
   tickets_.insert(tickets_.end(), returns_kept_.begin(), returns_kept_.end());

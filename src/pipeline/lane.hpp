@@ -49,6 +49,9 @@ class lane {
   /// called again.
   void stop();
 
+  /// There is work for more loops than those at it: receives until there is none again. On the loop's thread.
+  void help();
+
   /// Reads the messages that come from now on with this one. On the loop's thread.
   void use(record::reader r) { reader_ = std::move(r); }
 
@@ -58,6 +61,7 @@ class lane {
   awaitable<void> poll();
   std::size_t receives_max() const noexcept;
   void note_size(std::span<const sqs::message> reply) noexcept;
+  void call_for_help(steady_time now);
   void received(std::size_t messages, steady_time asked, clock::duration took, bool connected);
   awaitable<void> place(queue& from, std::span<const sqs::message> messages, steady_time hidden);
   bool try_place(const sqs::message& m, steady_time hidden);
@@ -145,6 +149,7 @@ class lane {
   bool queues_closed_ = false;  ///< at stop, too late: not even that
   std::size_t impaired_ = 0;    ///< loaders whose database does not answer: receive nothing meanwhile
   std::uint64_t returns_ = 0;   ///< how often a batch went back
+  steady_time called_for_help_{};
   steady_time empty_since_{};
   std::optional<steady_time> stop_at_;  ///< when `stop` was called
   std::optional<failure> failure_;

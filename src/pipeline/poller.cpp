@@ -89,8 +89,8 @@ awaitable<void> lane::poll() {
 
 // What waits in replies has a limit, too, as large bodies are a hundred times what small ones are.
 std::size_t lane::receives_max() const noexcept {
-  return std::clamp<std::size_t>(reply_bytes_max / std::max<std::size_t>(reply_bytes_, 1), 1,
-                                 receive_limit_.get());
+  const std::size_t fit = reply_bytes_max / std::max<std::size_t>(reply_bytes_, 1);
+  return std::min(std::max<std::size_t>(fit, 1), receive_limit_.get());
 }
 
 void lane::note_size(std::span<const sqs::message> reply) noexcept {
@@ -99,6 +99,19 @@ void lane::note_size(std::span<const sqs::message> reply) noexcept {
   for (const sqs::message& m : reply) bytes += m.body.size();
   bytes = bytes / reply.size() * options_.receive_max;  // if it had been full
   reply_bytes_ = std::max(bytes, reply_bytes_ - reply_bytes_ / 16);
+}
+
+void lane::help() {
+  receive_limit_.begin();
+  call_pollers();
+}
+
+// One loop that keeps up with the queue needs none; one that has so many calls under way may not.
+void lane::call_for_help(steady_time now) {
+  constexpr std::size_t busy = 8;
+  if (!ports_.call_for_help || receive_limit_.get() < busy || now - called_for_help_ < 100ms) return;
+  called_for_help_ = now;
+  ports_.call_for_help();
 }
 
 // Counts a reply, and says how many receives there should be now.
@@ -118,6 +131,7 @@ void lane::received(std::size_t messages, steady_time asked, clock::duration too
   const bool telling = full && connected && took < 1s;
   receive_limit_.answered(demand, telling ? std::optional(asked) : std::nullopt, asked + took);
   call_pollers();
+  call_for_help(asked + took);
 }
 // NOLINTEND(misc-no-recursion)
 

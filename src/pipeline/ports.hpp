@@ -59,6 +59,8 @@ class sink {
 struct ports {
   std::function<std::unique_ptr<queue>()> open_queue;
   std::function<std::unique_ptr<sink>()> open_sink;
+  /// There is more than one loop should do alone. Seldom called. May be empty.
+  std::function<void()> call_for_help = {};
 };
 
 }  // namespace sluice::pipeline

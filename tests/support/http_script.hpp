@@ -60,6 +60,7 @@ class http_script {
   }
 
   std::size_t connections = 0;
+  std::size_t resumed = 0;  ///< TLS sessions of an earlier connection
   std::vector<std::string> requests;
 
  private:
@@ -82,6 +83,7 @@ class http_script {
     }
     asio::ssl::stream<tcp::socket&> secure(socket, *tls_);
     co_await secure.async_handshake(asio::ssl::stream_base::server, asio::use_awaitable);
+    if (SSL_session_reused(secure.native_handle()) == 1) ++resumed;
     co_await play(secure, std::move(steps));
   }
 

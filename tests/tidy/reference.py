@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The table of settings in docs/configuration.md, from the table in src/app/settings.cpp and the flags in src/app/cli.cpp.
+"""The table of settings in docs/configuration.md, from the table in src/app/settings.cpp and the flags in src/app/command_line.cpp.
 
 python3 tests/tidy/reference.py puts it where it belongs; a rule tells when that is due.
 """
@@ -7,7 +7,7 @@ python3 tests/tidy/reference.py puts it where it belongs; a rule tells when that
 import re
 from pathlib import Path
 
-SOURCE, FLAGS, REFERENCE = "src/app/settings.cpp", "src/app/cli.cpp", "docs/configuration.md"
+SOURCE, FLAGS, REFERENCE = "src/app/settings.cpp", "src/app/command_line.cpp", "docs/configuration.md"
 START, END = "<!-- settings: made by tests/tidy/reference.py -->", "<!-- end of settings -->"
 HEAD = "| setting | variable | flag | exercise's name | default | |\n|---|---|---|---|---|---|"
 

@@ -4,10 +4,12 @@ import csv
 import json
 import re
 import subprocess
+import time
+import urllib.request
 
 import pytest
 
-from world import ACCESS_KEY, EXAMPLES, REGION, SAMPLES, SECRET_KEY
+from world import ACCESS_KEY, EXAMPLES, REGION, SAMPLES, SECRET_KEY, wait_for
 
 
 def test_the_exercise_gives_99_rows_and_one_message_set_aside(world):
@@ -109,6 +111,36 @@ def test_20000_messages_are_loaded_each_once(world, threads):
     assert world.count("sluice.quarantine") == 200
     assert world.count("sluice.ledger") == 20_000
     assert world.stats()["queues"]["login-queue"]["visible"] == 0
+
+
+def test_of_many_loops_one_looks_out_at_idle_and_all_work_under_load(world):
+    """Each empty receive costs money."""
+    world.ok("init-db")
+    world.restart_queue("--queue", "login-queue")
+    log = world.folder / "sluice.log"
+    env = world.environment(SLUICE_ADMIN="127.0.0.1:0", SLUICE_THREADS="3", SLUICE_LOG_FORMAT="json")
+    with open(log, "wb") as out:
+        running = world.start("run", env=env, stdout=out, stderr=out)
+    wait_for(lambda: "address" in log.read_text(), "the admin server", process=running)
+    base = next(line["address"] for line in map(json.loads, log.read_text().splitlines()) if "address" in line)
+
+    def level(name):
+        with urllib.request.urlopen(base.rstrip("/") + "/metrics", timeout=5) as answer:
+            return float(re.search(rf"^{name} (\S+)$", answer.read().decode(), re.M)[1])
+
+    wait_for(lambda: world.stats()["requests"]["ReceiveMessage"] > 0, "a receive", process=running)
+    time.sleep(2)
+    assert world.stats()["requests"]["ReceiveMessage"] == 1
+    assert level("sluice_receives_in_flight") == 1
+
+    world.set_faults(latency_ms=20)
+    world.ok("send", SAMPLES, "--count", 60_000, timeout=60)
+    wait_for(lambda: world.left("login-queue") == 0, "all to be deleted", seconds=60, process=running)
+    assert level("sluice_database_connections") > 2, "more loops than one have loaded"
+    wait_for(lambda: level("sluice_receives_in_flight") == 1, "the burst to be over", process=running)
+    running.terminate()
+    assert running.wait(30) == 0
+    assert world.count("user_logins") == 59_400
 
 
 def test_two_processes_share_a_queue(world):

@@ -16,6 +16,7 @@ using namespace sluice;
 using namespace std::chrono_literals;
 using tests::certificate;
 using tests::http_reply;
+using tests::http_step;
 using tests::make_certificate;
 
 namespace {
@@ -99,6 +100,32 @@ TEST_CASE("a certificate of the CA bundle is accepted, and the connection kept")
   const tests::text_file bundle(c.pem);
   CHECK(ask(c, bundle.path()) == "one two 1");
   CHECK(ask(c, bundle.path(), "localhost") == "one two 1");
+}
+
+TEST_CASE("a second connection resumes the TLS session of the first") {
+  const certificate c = make_certificate();
+  const tests::text_file bundle(c.pem);
+  boost::asio::io_context loop;
+  ssl::context tls = server_context(c);
+  const std::string id = "tests";
+  SSL_CTX_set_session_id_context(tls.native_handle(), reinterpret_cast<const unsigned char*>(id.data()),
+                                 static_cast<unsigned>(id.size()));
+  if (GENERATE(false, true)) SSL_CTX_set_max_proto_version(tls.native_handle(), TLS1_2_VERSION);
+  const http_step one{.reply = http_reply(200, "one"), .close = true};
+  tests::http_script server(loop, {{one}, {one}, {one}}, &tls);
+  const auto context = http::make_tls_context(bundle.path()).value();
+  const auto ask_again = [&](const std::string& host) {
+    const auto to = http::parse_endpoint("https://" + host + ":" + std::to_string(server.port())).value();
+    http::client client(loop.get_executor(), to, {}, context);
+    return tests::run_on(loop, body_or_failure(client));
+  };
+
+  CHECK(ask_again("localhost") == "one");
+  CHECK(server.resumed == 0);
+  CHECK(ask_again("localhost") == "one");
+  CHECK(server.resumed == 1);
+  CHECK(ask_again("127.0.0.1") == "one");  // proves itself anew
+  CHECK(server.resumed == 1);
 }
 
 TEST_CASE("a certificate for another host is refused") {

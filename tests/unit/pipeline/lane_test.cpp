@@ -73,6 +73,35 @@ TEST_CASE("at idle one poll at a time is in flight") {
   CHECK(f.queue.most_receives_at_once == 1);
 }
 
+TEST_CASE(
+    "a loop without pollers of its own receives when it is called to help, until there is nothing more") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.options.pollers_min = 0;
+  f.queue.latency = 5ms;
+  f.put(500);
+  simulated_process process(f.queue, f.table, f.options, f.plan(), f.counters, f.log);
+  const auto pass = [&](std::chrono::milliseconds time) {
+    for (const auto until = f.time.now() + time; f.time.now() < until;) f.step(process);
+  };
+  pass(10'000ms);
+  CHECK(f.queue.most_receives_at_once == 0);
+
+  process.lane().help();
+  pass(10'000ms);
+  CHECK(f.table.rows.size() == 500);
+  CHECK(f.queue.left() == 0);
+  const auto receives = f.counters.receives.get();
+  pass(60'000ms);
+  CHECK(f.counters.receives.get() == receives);
+  CHECK_FALSE(process.ended());
+
+  process.stop();
+  pass(1'000ms);
+  REQUIRE(process.ended());
+  CHECK(process.outcome());
+}
+
 TEST_CASE("full replies bring more pollers") {
   lane_fixture f;
   f.queue.latency = 5ms;

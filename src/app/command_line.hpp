@@ -1,0 +1,48 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "app/commands.hpp"
+
+namespace sluice::app {
+
+/// What the flags said: settings by name, and what belongs to one subcommand only.
+struct command_line {
+  std::string file;
+  std::map<std::string, std::string, std::less<>> flags;
+  bool print_config = false;
+  bool print_sql = false;
+  std::string sample;
+  std::string infer;
+  send_options send;
+  mask_options mask;
+  unmask_options unmask;
+  rekey_options rekey;
+  quarantine_options quarantine;
+  key_options keys;
+  std::string key_id = "k1";
+};
+
+using command = std::function<int(const config&)>;
+
+void add_setting(CLI::App& to, command_line& line, const std::string& flag, const std::string& setting);
+void add_queue(CLI::App& to, command_line& line);
+void add_database(CLI::App& to, command_line& line);
+void add_config(CLI::App& to, command_line& line);
+void add_load(CLI::App& to, command_line& line);
+
+/// Adds a subcommand; what it does is kept in `todo` if it is the one that was given.
+CLI::App* add(CLI::App& to, std::function<int()>& todo, command_line& line, const char* name,
+              const char* help, command does);
+
+/// mask, unmask, rekey.
+void add_masking(CLI::App& app, command_line& line, std::function<int()>& todo);
+void add_quarantine(CLI::App& app, command_line& line, std::function<int()>& todo);
+void add_redrive(CLI::App& app, command_line& line, std::function<int()>& todo);
+/// keygen, keys.
+void add_keys(CLI::App& app, command_line& line, std::function<int()>& todo);
+
+}  // namespace sluice::app

@@ -1,0 +1,69 @@
+"""sluice bench: the user's own queue and table, measured and left as they were."""
+
+import re
+import signal
+
+import pytest
+
+from world import SAMPLES, wait_for
+
+SCRATCH = "user_logins_sluice_bench"
+
+
+@pytest.fixture
+def ready(world):
+    world.ok("init-db")
+    world.restart_queue("--queue", "login-queue")
+    return world
+
+
+def tables(world):
+    return world.sql(f"SELECT relname FROM pg_class WHERE relname LIKE '{SCRATCH}%'")
+
+
+@pytest.mark.parametrize("mode", ["exactly_once", "at_least_once"])
+def test_a_bench_measures_checks_and_takes_away_what_it_made(ready, mode):
+    ready.sql("INSERT INTO user_logins (user_id) VALUES ('of the user')")
+    done = ready.ok("bench", SAMPLES, "--count", 2_000, "--mode", mode)
+    for figure in (r"rate +[\d,]+ messages/s", r"CPU +[\d.]+ us a message", r"COPY and COMMIT +[\d.]+ ms +[\d.]+ ms"):
+        assert re.search(figure, done.stdout), done.stdout
+    assert "checked: 2,000 messages, 1,980 rows, 20 set aside" in done.stdout
+    assert ready.sql("SELECT user_id FROM user_logins") == [["of the user"]]
+    assert ready.count("sluice.quarantine") == 0
+    assert tables(ready) == []
+    assert ready.left("login-queue") == 0
+
+
+def test_what_does_not_fit_is_refused_before_a_message_is_sent(ready):
+    refused = ready.run("bench", SAMPLES, "--mode", "upsert")
+    assert refused.returncode == 2
+    assert "upsert" in refused.stderr
+    assert ready.left("login-queue") == 0
+    assert tables(ready) == []
+
+
+def test_a_queue_that_holds_messages_is_left_alone(ready):
+    ready.ok("send", SAMPLES)
+    refused = ready.run("bench", SAMPLES)
+    assert refused.returncode == 2
+    assert "holds 100 messages: a benchmark needs a queue that is empty" in refused.stderr
+    assert ready.left("login-queue") == 100
+    assert tables(ready) == []
+
+
+def test_what_a_killed_bench_left_is_named(ready):
+    ready.sql(f"CREATE TABLE {SCRATCH} (x int)")
+    refused = ready.run("bench", SAMPLES)
+    assert refused.returncode == 2
+    assert f'DROP TABLE "{SCRATCH}"' in refused.stderr
+
+
+def test_a_stopped_bench_takes_its_table_away_and_says_what_is_left(ready):
+    ready.set_faults(latency_ms=50)
+    running = ready.start("bench", SAMPLES, "--count", 50_000)
+    wait_for(lambda: ready.stats()["queues"]["login-queue"]["deleted"] > 500, "some to be loaded", seconds=60, process=running)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 1, out + err
+    assert "50,000 messages were sent" in err and "purge" in err
+    assert tables(ready) == []
