@@ -137,7 +137,7 @@ class TextRules(unittest.TestCase):
         self.assertIn("| `keys.ring` | `SLUICE_KEYS` |  |  |  | the ring, as TOML (secret) |", made)
         self.assertIn("| `load.mode` | `SLUICE_MODE` | `--mode` | `MODE` | `exactly_once` | a \\| b |", made)
         fresh = f"x\n{reference.START}\n{made}\n{reference.END}\ny"
-        files = {"src__app__settings_dot_cpp": source, "src__app__cli_dot_cpp": cli}
+        files = {"src__app__settings_dot_cpp": source, "src__app__command_line_dot_cpp": cli}
         self.assertEqual([], found(text_rules.settings_table, docs__configuration_dot_md=fresh, **files))
         stale = fresh.replace("as TOML", "as JSON")
         self.assertEqual(1, len(found(text_rules.settings_table, docs__configuration_dot_md=stale, **files)))
