@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / "tests/integration/e2e"))
 
 from cluster import Cluster  # noqa: E402
 from gate import COMMITTED, COPY_ASKED, Gate  # noqa: E402
-from messages import QUEUE, Messages, refuse_some  # noqa: E402
+from loads import LOADS  # noqa: E402
 from world import new_world, wait_for  # noqa: E402
 
 FAULTS = {
@@ -104,10 +104,10 @@ class Aim:
 
 
 class Crash:
-    def __init__(self, world, cluster, seed):
-        self._world, self._cluster = world, cluster
+    def __init__(self, world, cluster, seed, load, settings):
+        self._world, self._cluster, self._settings = world, cluster, SETTINGS | settings
         self._choose = random.Random(seed)
-        self.messages = Messages(world.endpoint, random.Random(seed + 1))
+        self.messages = load(world.endpoint, random.Random(seed + 1))
         upstream = (cluster.env["PGHOST"], int(cluster.env["PGPORT"]))
         self._gates = [Gate(upstream), Gate(upstream)]
         self._processes = [None, None]
@@ -130,8 +130,8 @@ class Crash:
 
     def _start(self, i):
         gate = self._gates[i]
-        env = self._world.environment(PGHOST=gate.host, PGPORT=str(gate.port), **SETTINGS)
-        env |= {name: self._choose.choice(values) for name, values in CHOICES.items()}
+        env = self._world.environment(PGHOST=gate.host, PGPORT=str(gate.port), **self._settings)
+        env |= {name: self._choose.choice(values) for name, values in (CHOICES | self.messages.choices).items()}
         with open(self._world.folder / f"sluice-{i}.log", "ab") as log:
             self._processes[i] = self._world.start("run", env=env, stdout=log, stderr=log)
 
@@ -200,20 +200,21 @@ class Crash:
     def finish(self):
         """Lets the two end their work without faults, and stops them."""
         self._world.set_faults()
-        wait_for(lambda: self._world.left(QUEUE) == 0, "the queue to be empty", seconds=120)
+        wait_for(lambda: self._world.left(self.messages.queue) == 0, "the queue to be empty", seconds=120)
         for process in self._processes:
             process.terminate()
         for i, process in enumerate(self._processes):
             assert process.wait(30) == 0, f"sluice {i} ended with {process.returncode}"
 
 
-def run(world, cluster, cycles, seed):
-    world.restart_queue("--no-auth", "--seed", str(seed % 2**32), "--queue", f"{QUEUE},VisibilityTimeout={VISIBILITY_S}")
-    world.ok("init-db")
-    refuse_some(world)
+def run(world, cluster, cycles, seed, load):
+    *others, own = load.queues
+    queues = [*others, f"{own},VisibilityTimeout={VISIBILITY_S}"]
+    world.restart_queue("--no-auth", "--seed", str(seed % 2**32), *(word for q in queues for word in ("--queue", q)))
+    settings = load.prepare(world)
     started = time.monotonic()
-    with Crash(world, cluster, seed) as crash:
-        world.set_faults(**FAULTS, seed=seed % 2**32)
+    with Crash(world, cluster, seed, load, settings) as crash:
+        world.set_faults(**FAULTS | load.faults, seed=seed % 2**32)
         for n in range(cycles):
             crash.cycle()
             if (n + 1) % 100 == 0:
@@ -231,6 +232,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--cycles", type=int, required=True)
     arguments.add_argument("--seed", type=int, default=int(os.environ.get("SLUICE_SEED") or secrets.randbits(32)))
+    arguments.add_argument("--load", choices=LOADS, default="rows")
     arguments.add_argument("--programs", type=pathlib.Path, default=os.environ.get("SLUICE_BIN", ROOT / "build/release/bin"))
     chosen = arguments.parse_args()
     print(f"crash: seed {chosen.seed}", flush=True)
@@ -241,7 +243,7 @@ def main():
     try:
         os.environ.update(cluster.env)
         with new_world(pathlib.Path(chosen.programs).absolute(), folder) as world:
-            right = run(world, cluster, chosen.cycles, chosen.seed)
+            right = run(world, cluster, chosen.cycles, chosen.seed, LOADS[chosen.load])
     except BaseException:
         print(f"crash: the logs are in {folder}", flush=True)
         with contextlib.suppress(Exception):

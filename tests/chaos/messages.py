@@ -18,17 +18,19 @@ BAD = [
 BAD_RATE = 0.01
 
 
-def refuse_some(world):
-    world.sql("ALTER TABLE user_logins ADD CONSTRAINT no_such_locale CHECK (locale <> 'refused')")
+def refuse_some(world, table="user_logins"):
+    world.sql(f"ALTER TABLE {table} ADD CONSTRAINT no_such_locale CHECK (locale <> 'refused')")
 
 
 class Messages:
     """Sends to a queue that checks no signatures, and remembers the user ids of good messages and the message ids of bad ones."""
 
+    queue = QUEUE
+
     def __init__(self, endpoint, choose):
         self._connection = http.client.HTTPConnection(urllib.parse.urlsplit(endpoint).netloc, timeout=10)
         self._choose = choose
-        self._url = self._call("GetQueueUrl", QueueName=QUEUE)["QueueUrl"]
+        self._url = self._call("GetQueueUrl", QueueName=self.queue)["QueueUrl"]
         self._numbers = itertools.count()
         self.good, self.bad, self.all = set(), set(), set()
 
@@ -40,31 +42,45 @@ class Messages:
         assert answer.status == 200, text
         return json.loads(text)
 
+    def _whole(self, user):
+        return {"user_id": user, "app_version": "2.3.0", "device_type": "ios", "ip": "10.0.0.1", "locale": None, "device_id": user}
+
     def _body(self, user):
-        whole = {"user_id": user, "app_version": "2.3.0", "device_type": "ios", "ip": "10.0.0.1", "locale": None, "device_id": user}
+        whole = self._whole(user)
         if self._choose.random() < BAD_RATE:
             return None, self._choose.choice(BAD)(whole)
         return user, json.dumps(whole)
 
     def send_ten(self):
         ten = [self._body(f"user-{next(self._numbers)}") for _ in range(10)]
-        entries = [{"Id": str(i), "MessageBody": body} for i, (_, body) in enumerate(ten)]
+        entries = [{"Id": str(i), "MessageBody": body} | self._around(user) for i, (user, body) in enumerate(ten)]
         # Those that the queue's faults refuse are in "Failed", and were never sent.
         for sent in self._call("SendMessageBatch", QueueUrl=self._url, Entries=entries)["Successful"]:
             user, id = ten[int(sent["Id"])][0], sent["MessageId"]
             self.all.add(id)
             (self.bad if user is None else self.good).add(user or id)
 
+    def _around(self, user):
+        """What an entry has beside its body."""
+        return {}
+
+    def _rows(self, world):
+        """Those that should be in the table, and those that are."""
+        return self.good, world.sql("SELECT user_id FROM user_logins")
+
+    def _set_aside(self, world):
+        return self.bad, world.sql("SELECT message_id FROM sluice.quarantine")
+
     def differences(self, world):
         """What is not as it should be: how many are lost, how many twice, and each in words."""
         lost = twice = 0
         words = []
-        for what, wanted, sql in [
-            ("rows", self.good, "SELECT user_id FROM user_logins"),
-            ("quarantine", self.bad, "SELECT message_id FROM sluice.quarantine"),
-            ("ledger", self.all, "SELECT message_id FROM sluice.ledger"),
+        for what, (wanted, rows) in [
+            ("rows", self._rows(world)),
+            ("set aside", self._set_aside(world)),
+            ("ledger", (self.all, world.sql("SELECT message_id FROM sluice.ledger"))),
         ]:
-            found = collections.Counter(row[0] for row in world.sql(sql))
+            found = collections.Counter(row[0] for row in rows)
             lost += len(wanted - found.keys())
             twice += sum(n - 1 for n in found.values())
             words += [f"{what}: {id} is missing" for id in sorted(wanted - found.keys())]

@@ -1,0 +1,104 @@
+"""What may be loaded, and how it is counted in the end: a queue, settings, a table, and the messages for them."""
+
+import collections
+import pathlib
+import secrets
+
+from messages import QUEUE, Messages, refuse_some
+
+EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples/login-events.toml"
+
+
+class Rows(Messages):
+    """Each good message one row, each bad one in the quarantine."""
+
+    queues = [QUEUE]
+    settings = {}
+    choices = {}
+    faults = {}
+
+    @classmethod
+    def prepare(cls, world):
+        """Gives what sluice has in its environment beside what it always has."""
+        world.ok("init-db")
+        refuse_some(world)
+        return cls.settings
+
+
+class DeadLetters(Rows):
+    """Each bad message in the dead-letter queue; twice, where a process was killed between the send and the commit."""
+
+    queues = ["login-dead,VisibilityTimeout=300", f"{QUEUE},DeadLetter=login-dead:1000"]
+    settings = {"SLUICE_BAD_MESSAGES": "dlq"}
+
+    def _set_aside(self, world):
+        url = self._call("GetQueueUrl", QueueName="login-dead")["QueueUrl"]
+        ids = set()
+        while letters := self._call("ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get("Messages"):
+            ids |= {letter["MessageAttributes"]["sluice.message_id"]["StringValue"] for letter in letters}
+        return self.bad, [[id] for id in ids]
+
+
+class Groups(Rows):
+    """A FIFO queue of seven groups, whose rows are loaded in the order of each group."""
+
+    queue = QUEUE + ".fifo"
+    queues = [f"{queue},FifoQueue=true"]
+    settings = {"SLUICE_QUEUE": queue}
+    choices = {"SLUICE_BATCH_ROWS": ["3", "7"]}  # so that one answer of the queue is several batches
+    faults = {"duplicate_rate": 0}  # a FIFO queue gives a message to one at a time
+
+    @classmethod
+    def prepare(cls, world):
+        super().prepare(world)
+        world.sql("ALTER TABLE user_logins ADD COLUMN loaded bigserial")
+        return cls.settings
+
+    def _around(self, user):
+        return {"MessageGroupId": f"g{_number(user) % 7 if user else 0}", "MessageDeduplicationId": secrets.token_hex(8)}
+
+    def differences(self, world):
+        lost, twice, words = super().differences(world)
+        last = collections.defaultdict(lambda: -1)
+        for [user] in world.sql("SELECT user_id FROM user_logins ORDER BY loaded"):
+            group, number = _number(user) % 7, _number(user)
+            if number < last[group]:
+                words.append(f"group {group}: {number} after {last[group]}")
+            last[group] = number
+        return lost, twice, words
+
+
+class Newest(Rows):
+    """Upsert: of the messages with one key the newest is the row. No two of a key are sent in one millisecond."""
+
+    KEYS = 100
+
+    @classmethod
+    def prepare(cls, world):
+        plan = world.folder / "newest.toml"
+        columns = EXAMPLE.read_text().split("[[column]]", 1)[1]
+        plan.write_text(
+            '[table]\nname = "newest"\nkey = ["number"]\n\n'
+            '[[column]]\nname = "number"\ntype = "integer"\nfrom = "key"\n\n'
+            '[[column]]\nname = "sent_at"\ntype = "timestamptz"\nfrom = "@sent_timestamp"\n\n[[column]]' + columns
+        )
+        settings = {"SLUICE_CONFIG": str(plan), "SLUICE_MODE": "upsert"}
+        world.ok("init-db", env=world.environment(**settings))
+        refuse_some(world, "newest")
+        return settings
+
+    def _whole(self, user):
+        return super()._whole(user) | {"key": _number(user) % self.KEYS}
+
+    def _rows(self, world):
+        newest = {}
+        for user in sorted(self.good, key=_number):
+            newest[_number(user) % self.KEYS] = user
+        return set(newest.values()), world.sql("SELECT user_id FROM newest")
+
+
+def _number(user):
+    return int(user.split("-")[1])
+
+
+LOADS = {"rows": Rows, "dlq": DeadLetters, "fifo": Groups, "upsert": Newest}
