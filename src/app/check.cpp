@@ -63,7 +63,8 @@ void check_plan(checklist& list, const config& c, const std::shared_ptr<const ma
     }
   }
   if (keys) {
-    list.good(fmt::format("key ring: primary {}, {} keys", keys->primary(), keys->ids().size()));
+    const std::size_t count = keys->ids().size();
+    list.good(fmt::format("key ring: primary {}, {} key{}", keys->primary(), count, count == 1 ? "" : "s"));
   } else {
     list.weak("no key ring: the bodies of messages set aside are not kept",
               "make one with `sluice keygen`, set SLUICE_KEYS");

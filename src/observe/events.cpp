@@ -46,7 +46,7 @@ constexpr event table[] = {
      "Allow the task role `ecs:UpdateTaskProtection`; it is for tasks of a service only."},
     {"ledger_upkeep_failed", level::warning,
      "Partitions of the ledger could not be made or dropped; it is tried again within an hour.",
-     "Within three days, before the partitions run out: the role must own `sluice.ledger`."},
+     "Within three days, before the partitions run out: `sluice check` names the grant that is missing."},
     {"left_in_flight", level::warning,
      "A drain has ended while other consumers, or a delay, still hide messages of the queue.",
      "Drain again later, if those messages are yours to move."},
