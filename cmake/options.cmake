@@ -4,6 +4,8 @@ add_library(sluice::options ALIAS sluice_options)
 target_compile_features(sluice_options INTERFACE cxx_std_20)
 set_property(TARGET sluice_options PROPERTY INTERFACE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
+# The same sources make the same program, wherever they lie. For debuggers and coverage paths stay as they are.
+target_compile_options(sluice_options INTERFACE $<$<CONFIG:Release>:-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.>)
 
 target_compile_options(sluice_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor

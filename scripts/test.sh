@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.." || exit 1
 export LANG=C.UTF-8 LC_ALL=C.UTF-8
 root=$PWD
 all="rules format shell dev integration python crash release demo asan fuzz tsan clang-tidy bench"
-more="coverage localstack"  # each by its name
+more="coverage localstack compose arm64 reproducible"  # each by its name
 
 logs=$root/build/logs
 summary=$logs/summary
@@ -149,6 +149,8 @@ group() {
     release) build release ;;
     demo) step "demo" scripts/demo.sh ;;
     bench) build release && step "bench: smoke" bench/run.sh --smoke ;;
+    reproducible) step "reproducible" tests/release/reproducible.sh ;;
+    arm64) step "arm64" tests/arm64/build.sh ;;
     compose) step "compose" tests/compose/docker.sh tests/compose/run.sh ;;
     localstack) build release && step "localstack" tests/localstack/run.sh tests/localstack/test.sh ;;
     *) echo "test: no group $1; there are: $all $more" >&2; exit 2 ;;

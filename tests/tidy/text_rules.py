@@ -7,6 +7,7 @@ import reference
 from tree import Finding
 
 # Each has a bracket or an escape in it, so that this file does not break its own rule.
+CLOCK = r"__DAT[E]__|__TIM[E]__|__TIMESTAM[P]__"
 UNFINISHED = r"\b(TO[D]O|FIX[M]E|XX[X])\b"
 MACHINE_PATHS = r"/wor[k]/\w|/far[m]/|/hom[e]/\w|/User[s]/\w|/tmp/bash_job[s]"
 REGISTRY_HOSTS = (
@@ -22,6 +23,7 @@ def words(tree):
     for pattern, text in [
         (UNFINISHED, "unfinished by its own word: do it, or write an issue"),
         (MACHINE_PATHS, "a path of one machine"),
+        (CLOCK, "the time of the build, which makes each another program"),
         (REGISTRY_HOSTS, "a registry's host: the machine's settings say where packages come from"),
     ]:
         for path, line, match in tree.search(pattern, "*"):
