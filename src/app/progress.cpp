@@ -33,8 +33,13 @@ std::string grouped(std::uint64_t n) {
   return text;
 }
 
-progress::progress(std::string verb, std::uint64_t total, bool terminal)
-    : verb_(std::move(verb)), total_(total), terminal_(terminal), started_(clock::now()), last_(started_) {}
+progress::progress(std::string verb, std::uint64_t total, bool terminal, teller tell)
+    : verb_(std::move(verb)),
+      total_(total),
+      terminal_(terminal),
+      tell_(std::move(tell)),
+      started_(clock::now()),
+      last_(started_) {}
 
 progress::~progress() {
   finish();
@@ -71,6 +76,8 @@ void progress::show(std::uint64_t done, const std::string& note) {
   if (terminal_) {
     fmt::print(stderr, "\r\x1b[K{}", line(verb_, done, total_, rate_, note, terminal_width() - 1));
     drawn_ = true;
+  } else if (tell_) {
+    tell_(done, total_, rate_);
   } else {
     fmt::print(stderr, "{}\n", line(verb_, done, total_, rate_, note, 200));
   }

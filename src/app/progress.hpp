@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "observe/counters.hpp"
@@ -12,8 +13,11 @@ namespace sluice::app {
 /// seconds elsewhere.
 class progress {
  public:
-  /// `total` is an estimate and grows when it is passed; 0 if unknown.
-  progress(std::string verb, std::uint64_t total, bool terminal);
+  using teller = std::function<void(std::uint64_t done, std::uint64_t total, double per_second)>;
+
+  /// `total` is an estimate and grows when it is passed; 0 if unknown. `tell` takes the place of the lines,
+  /// for a log that has a form of its own.
+  progress(std::string verb, std::uint64_t total, bool terminal, teller tell = {});
   ~progress();
   progress(const progress&) = delete;
   progress& operator=(const progress&) = delete;
@@ -32,6 +36,7 @@ class progress {
   std::string verb_;
   std::uint64_t total_;
   bool terminal_;
+  teller tell_;
   bool drawn_ = false;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point last_;

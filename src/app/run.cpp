@@ -343,7 +343,16 @@ awaitable<void> service::control() {
   const pipeline::backlog depth = pipeline::read_backlog(queue_.attributes);
   const bool bar_wanted = until_empty_ && config_.log_level >= observe::level::info;
   const clock::duration pause = bar_wanted ? clock::duration(100ms) : clock::duration(1min);
-  progress bar("draining", depth.visible + depth.in_flight, isatty(STDERR_FILENO) != 0);
+  progress::teller tell;
+  if (config_.log_format == observe::log_format::json) {
+    tell = [this](std::uint64_t done, std::uint64_t total, double per_second) {
+      log_.info("drain_progressed", {{"messages", done},
+                                     {"of", total},
+                                     {"per_second", per_second},
+                                     {"set_aside", counters_.set_aside.get()}});
+    };
+  }
+  progress bar("draining", depth.visible + depth.in_flight, isatty(STDERR_FILENO) != 0, std::move(tell));
   while (alive_ > 0) {
     co_await changed_.wait(pause);
     if (bar_wanted) show(bar);

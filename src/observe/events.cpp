@@ -14,6 +14,7 @@ constexpr event table[] = {
     {"admin_failed", level::warning, "The status page cannot be served; messages move all the same.",
      "Free the address, or give another with `SLUICE_ADMIN`."},
     {"started", level::info, "Messages are received from now on.", ""},
+    {"drain_progressed", level::info, "What a drain has done so far, every five seconds.", ""},
     {"batch_committed", level::debug, "One transaction is in the table.", ""},
     {"messages_left", level::warning,
      "Messages that cannot become rows stay in the queue (`load.bad_messages = leave`).",
