@@ -13,6 +13,9 @@ constexpr event table[] = {
      "The status page, the metrics and the health checks are at this address.", ""},
     {"admin_failed", level::warning, "The status page cannot be served; messages move all the same.",
      "Free the address, or give another with `SLUICE_ADMIN`."},
+    {"start_delayed", level::warning,
+     "The queue or the database does not answer while `run` starts; it is tried again after a pause.",
+     "Nothing if it passes; after `limits.queue_away_max` sluice ends with 2."},
     {"started", level::info, "Messages are received from now on.", ""},
     {"drain_progressed", level::info, "What a drain has done so far, every five seconds.", ""},
     {"batch_committed", level::debug, "One transaction is in the table.", ""},
@@ -30,8 +33,15 @@ constexpr event table[] = {
     {"receive_failed", level::warning, "SQS did not give messages; it is asked again after a pause.",
      "Nothing if it passes. If it stays: the network, the credentials, or SQS's own status."},
     {"digest_mismatched", level::warning,
-     "A body did not arrive as it was sent; the message stays in the queue and comes again.",
+     "A body did not arrive as it was sent; the message stays in the queue and comes again, three times at "
+     "most.",
      "Nothing for one. If it repeats, something between SQS and sluice changes what it carries."},
+    {"sent_timestamp_missing", level::warning,
+     "The queue does not say when messages were sent (SQS does; some emulators do not). Said once by each "
+     "loop.",
+     "Nothing is lost or doubled, but the ledger never forgets these messages: empty `sluice.ledger_default` "
+     "now "
+     "and then, when the queue is empty."},
     {"load_failed", level::warning,
      "A transaction did not commit; its messages stay hidden and it is tried again after a pause.",
      "Nothing if it passes. If it stays: PostgreSQL's log, its connections and its disk."},
