@@ -365,10 +365,12 @@ awaitable<void> service::control() {
 // A drain that nobody asked to be watched is not: it is short, and several may run on one machine.
 result<> service::open_watch() {
   if (until_empty_ && config_.values.find("admin.listen")->source == "default") return {};
-  return watch_.open(queue_, [this]() -> std::vector<observe::trouble> {
+  const auto stopping = [this]() -> std::vector<observe::trouble> {
     if (stopped_by_signal_) return {{"sluice is stopping", "nothing: what is held is being committed"}};
     return {};
-  });
+  };
+  return watch_.open(queue_, stopping,
+                     [this] { return keys_ ? std::string(keys_->primary()) : std::string(); });
 }
 
 result<> service::make_protection() {

@@ -50,14 +50,16 @@ observe::about watch::about(const queue_info& queue) const {
           .connections_max = all(config_.pipeline.loaders)};
 }
 
-result<> watch::open(const queue_info& queue, std::function<std::vector<observe::trouble>()> more_troubles) {
+result<> watch::open(const queue_info& queue, std::function<std::vector<observe::trouble>()> more_troubles,
+                     std::function<std::string()> primary_key) {
   if (!config_.admin) return {};
   server_.emplace(executor_,
                   observe::admin_server::options{.listen = *config_.admin, .hosts = config_.admin_hosts},
                   observe::state{.figures = counters_,
                                  .log = log_,
                                  .what = about(queue),
-                                 .more_troubles = std::move(more_troubles)});
+                                 .more_troubles = std::move(more_troubles),
+                                 .primary_key = std::move(primary_key)});
   const auto at = server_->open();
   if (!at) {
     server_.reset();

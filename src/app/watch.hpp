@@ -28,7 +28,9 @@ class watch {
 
   /// Takes the address, if there is to be a server. That the default one is in use is a warning; one that
   /// was asked for must work.
-  result<> open(const queue_info& queue, std::function<std::vector<observe::trouble>()> more_troubles);
+  /// The functions are called while a page is made.
+  result<> open(const queue_info& queue, std::function<std::vector<observe::trouble>()> more_troubles,
+                std::function<std::string()> primary_key);
 
   /// Both run until `close`, and end at once when there is no server.
   boost::asio::awaitable<void> serve();

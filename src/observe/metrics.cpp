@@ -62,6 +62,8 @@ labels reason_labels(std::string_view name) {
 void add_run(families& to, const state& s, bool ready) {
   to.gauge("sluice_info", "What runs; always 1.", 1,
            {{"version", s.what.version}, {"queue", s.what.queue}, {"table", s.what.table}});
+  to.gauge("sluice_masking_info", "What is masked, and the id of the key that masks now; always 1.", 1,
+           {{"masked", s.what.masked}, {"key", s.primary_key ? s.primary_key() : std::string()}});
   to.gauge("sluice_ready", "1 when /readyz says so.", ready ? 1 : 0);
   to.gauge("sluice_receives_limit", "Most ReceiveMessage calls in flight.",
            static_cast<double>(s.what.receives_max));

@@ -40,6 +40,8 @@ struct state {
   about what;
   /// What only the program knows: that it is starting, or stopping. May be empty.
   std::function<std::vector<trouble>()> more_troubles{};
+  /// Id of the key that masks now: a ring may be read again. May be empty, and give nothing: no ring.
+  std::function<std::string()> primary_key{};
 };
 
 /// Why a run is not ready; empty when it is. Pure, but for `more_troubles`.

@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import time
+import urllib.request
 
 from world import wait_for
 
@@ -28,7 +29,7 @@ def test_the_ring_is_reloaded_under_load_without_losing_a_message(world):
         '[table]\nname = "user_logins"\n[[column]]\nname = "n"\ntype = "integer"\n'
         '[[column]]\nname = "token"\ntype = "text"\nfrom = "ip"\nmask = { scheme = "aes_siv", domain = "ip" }\n'
     )
-    env = world.environment(SLUICE_KEYS_FILE=str(ring), SLUICE_CONFIG=str(plan), SLUICE_ADMIN="off", SLUICE_THREADS="2", SLUICE_LOG_FORMAT="json")
+    env = world.environment(SLUICE_KEYS_FILE=str(ring), SLUICE_CONFIG=str(plan), SLUICE_ADMIN="127.0.0.1:0", SLUICE_THREADS="2", SLUICE_LOG_FORMAT="json")
     world.ok("init-db", env=env)
     sent = iter(range(1_000_000))
 
@@ -51,10 +52,17 @@ def test_the_ring_is_reloaded_under_load_without_losing_a_message(world):
         process.send_signal(signal.SIGHUP)
         wait_for(lambda: len(events(event)) > before, event, process=process)
 
+    def masking():
+        address = json.loads(events("admin_listening")[0])["address"]
+        with urllib.request.urlopen(address + "metrics", timeout=5) as answer:
+            return dict(re.findall(r'(\w+)="([^"]*)"', re.search(r"^sluice_masking_info\{.*", answer.read().decode(), re.M)[0]))
+
     try:
         wait_for(lambda: world.count("user_logins") > 0, "rows", process=process)
+        assert masking() == {"masked": "token by aes_siv", "key": "k1"}
         write("k2", "k1", "k2")
         hang_up("keys_reloaded")
+        assert masking()["key"] == "k2"
         send(EACH)
         for broken in ('primary = "k9"\n[keys]\n', "", f'primary = "k2"\n[keys]\nk2 = "{keys["k2"][:20]}"\n'):
             ring.write_text(broken)
