@@ -167,3 +167,17 @@ def test_at_least_once_needs_no_ledger_row(world):
     world.ok("drain", "--mode", "at_least_once")
     assert world.count("user_logins") == 99
     assert world.count("sluice.ledger") == 0
+
+
+def test_bodies_of_a_mebibyte_are_received_ten_at_a_time_however_they_are_escaped(world):
+    """The most that SQS takes: 1,048,576 bytes, here all but some of them escaped in its answer, which has 20 MiB then."""
+    world.ok("init-db")
+    around = json.dumps({"user_id": "0", "app_version": "1.2.3", "device_type": "ios", "ip": "10.0.0.1", "locale": None, "device_id": "d", "pad": ""})
+    file = world.folder / "large.ndjson"
+    pad = '\\"' * ((1_048_575 - len(around)) // 2)
+    file.write_text("".join(around.replace('"0"', f'"{n}"').replace('"pad": ""', f'"pad": "{pad}"') + "\n" for n in range(20)))
+    world.ok("send", file, "--create")
+    done = world.ok("drain")
+    assert re.search(r"rows loaded\s+20\b", done.stdout), done.stdout
+    resident = int(done.stdout.split("message, ")[1].split(" MiB resident")[0])
+    assert resident < 400, done.stdout
