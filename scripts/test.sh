@@ -116,12 +116,12 @@ coverage() {
   directory=$root/build/coverage
   export LLVM_PROFILE_FILE="$directory/profile/%p-%m.profraw"
   rm -rf "$directory/profile"
-  unit coverage && integration coverage && python_tests coverage || return 1
+  unit coverage && integration coverage && python_tests coverage integration || return 1
   llvm-profdata-19 merge -sparse -o "$directory/all.profdata" "$directory"/profile/*.profraw || return 1
   objects=$(find "$directory/bin" "$directory/tests" -type f -perm -u+x | sed 's/^/-object=/')
   # shellcheck disable=SC2086  # a list of words
-  llvm-cov-19 show $objects -instr-profile="$directory/all.profdata" -format=html -output-dir="$directory/html" "$root/src" &&
-    llvm-cov-19 report $objects -instr-profile="$directory/all.profdata" "$root/src"
+  llvm-cov-19 show $objects -instr-profile="$directory/all.profdata" -format=html -output-dir="$directory/html" -sources "$root/src" &&
+    llvm-cov-19 report $objects -instr-profile="$directory/all.profdata" -sources "$root/src"
 }
 
 group() {
