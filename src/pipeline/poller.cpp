@@ -26,7 +26,7 @@ std::int64_t epoch_ms() {
 
 // Whether the body may be right when it comes again. Where nobody counts the receives, it is not waited for.
 bool is_torn(const sqs::message& m) noexcept {
-  return !m.body_digest_ok && m.receive_count > 0 && m.receive_count < digest_tries;
+  return !m.digests_ok && m.receive_count > 0 && m.receive_count < digest_tries;
 }
 
 // SQS hides a message when it answers, which after a long poll is long after it was asked. It is not known
@@ -222,7 +222,7 @@ bool lane::encode(batch& b, const sqs::message& m, copy::segment::entry e) {
   copy::arena& rows = b.rows.rows();
   const std::size_t start = rows.size();
   record::outcome o{.what = record::outcome::kind::refused, .why = {.reason = record::reasons::wrong_digest}};
-  if (m.body_digest_ok) {
+  if (m.digests_ok) {
     o = reader_.read(m.body,
                      {.message_id = e.message_id,
                       .sent_ms = e.sent_ms,

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/failure.hpp"
+#include "sqs/attribute_text.hpp"
 #include "sqs/md5.hpp"
 #include "sqs/message.hpp"
 #include "sqs/receive_options.hpp"
@@ -68,10 +69,13 @@ class decoder {
  private:
   result<simdjson::dom::object> parse(std::string_view body);
   result<message> read_message(simdjson::dom::element e);
+  /// True where OpenSSL has no MD5, too.
+  bool is_digest_of(std::string_view text, std::string_view digest);
 
   simdjson::dom::parser parser_;
   std::vector<message> messages_;
   std::vector<message_attribute> attributes_;  ///< of all messages, in their order
+  attribute_text attribute_text_;
   md5 md5_;
 };
 

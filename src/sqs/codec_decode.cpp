@@ -105,10 +105,16 @@ result<dom::object> decoder::parse(std::string_view body) {
   return object;
 }
 
+bool decoder::is_digest_of(std::string_view text, std::string_view digest) {
+  const auto own = md5_(text);
+  return !own || std::string_view(own->data(), own->size()) == digest;
+}
+
 result<message> decoder::read_message(dom::element e) {
   message m;
   const std::size_t attributes_before = attributes_.size();
-  std::string_view digest;
+  std::string_view body_digest, attributes_digest;
+  dom::element attributes;
   dom::object members;
   bool good = e.get(members) == simdjson::SUCCESS;
   bool has_body = false;
@@ -122,11 +128,14 @@ result<message> decoder::read_message(dom::element e) {
       } else if (name == "ReceiptHandle") {
         good = read_text(value, m.receipt_handle);
       } else if (name == "MD5OfBody") {
-        good = read_text(value, digest);
+        good = read_text(value, body_digest);
+      } else if (name == "MD5OfMessageAttributes") {
+        good = read_text(value, attributes_digest);
       } else if (name == "Attributes") {
         good = read_system_attributes(value, m);
       } else if (name == "MessageAttributes") {
         good = read_message_attributes(value, attributes_);
+        attributes = value;
       }
       if (!good) break;
     }
@@ -134,9 +143,11 @@ result<message> decoder::read_message(dom::element e) {
   if (!good || !has_body || m.message_id.empty() || m.receipt_handle.empty()) {
     return bad_answer("a message without a proper id, receipt handle, body or attribute");
   }
-  if (!digest.empty()) {
-    const auto own = md5_(m.body);
-    m.body_digest_ok = !own || std::string_view(own->data(), own->size()) == digest;
+  m.digests_ok = body_digest.empty() || is_digest_of(m.body, body_digest);
+  if (dom::object given; !attributes_digest.empty() && attributes_.size() > attributes_before &&
+                         attributes.get(given) == simdjson::SUCCESS) {
+    const auto text = attribute_text_(given);
+    m.digests_ok = m.digests_ok && text && is_digest_of(*text, attributes_digest);
   }
   // The list may still move: `messages` sets its place.
   m.attributes = {static_cast<const message_attribute*>(nullptr), attributes_.size() - attributes_before};

@@ -30,7 +30,7 @@ struct message {
   std::string_view group_id;        ///< MessageGroupId; empty on most standard queues
   std::string_view trace_header;    ///< AWSTraceHeader
   std::span<const message_attribute> attributes{};
-  bool body_digest_ok = true;  ///< MD5OfBody matched (or was not given)
+  bool digests_ok = true;  ///< MD5OfBody and MD5OfMessageAttributes matched (or were not given)
 };
 
 /// A message to send.

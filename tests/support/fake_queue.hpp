@@ -211,7 +211,7 @@ class fake_connection final : public sluice::pipeline::queue {
       m.sent_ms = fake_queue::sent_ms_of(c.id);
       m.group_id = c.group;
       m.receive_count = static_cast<std::uint32_t>(c.receives);
-      m.body_digest_ok = !c.torn;
+      m.digests_ok = !c.torn;
       messages.push_back(m);
     }
     return messages;

@@ -6,9 +6,10 @@ import sys
 import urllib.error
 import urllib.request
 
+import boto3
 import pytest
 
-from world import SAMPLES, wait_for
+from world import ACCESS_KEY, REGION, SAMPLES, SECRET_KEY, wait_for
 
 
 @pytest.fixture
@@ -48,3 +49,24 @@ def test_moto_gives_99_rows_and_one_message_set_aside(world, moto):
     assert world.count("sluice.quarantine") == 1
     again = world.ok("drain", env=env)
     assert "rows loaded                0" in again.stdout
+
+
+def test_moto_s_digest_of_attributes_is_sluice_s(world, moto):
+    """Of those that the plan asks for. What does not match would stay in the queue."""
+    sqs = boto3.client("sqs", endpoint_url=moto, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY)
+    url = sqs.create_queue(QueueName="login-queue")["QueueUrl"]
+    plan = world.folder / "plan.toml"
+    plan.write_text(
+        "[table]\nname = 't'\n[[column]]\nname = 'v'\ntype = 'integer'\n"
+        "[[column]]\nname = 'tenant'\ntype = 'text'\nfrom = '@attribute/tenant'\n"
+        "[[column]]\nname = 'attempt'\ntype = 'integer'\nfrom = '@attribute/attempt'\n"
+    )
+    for v, tenant in enumerate(("acme", "h\u00e9llo \u20ac")):
+        sqs.send_message(QueueUrl=url, MessageBody=f'{{"v": {v}}}', MessageAttributes={
+            "tenant": {"DataType": "String.custom", "StringValue": tenant}, "Other": {"DataType": "String", "StringValue": "x"},
+            "attempt": {"DataType": "Number", "StringValue": "7"},
+        })
+    env = world.environment(AWS_ENDPOINT_URL_SQS=moto)
+    world.ok("init-db", "-c", plan, env=env)
+    done = world.ok("drain", "-c", plan, env=env)
+    assert world.sql("SELECT * FROM t ORDER BY v") == [["0", "acme", "7"], ["1", "h\u00e9llo \u20ac", "7"]], done.stderr

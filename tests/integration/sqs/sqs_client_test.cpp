@@ -37,7 +37,7 @@ boost::asio::awaitable<result<std::vector<received>>> receive(client& c, std::st
   std::vector<received> owned;
   for (const message& m : *messages) {
     owned.push_back({std::string(m.message_id), std::string(m.receipt_handle), std::string(m.body), m.sent_ms,
-                     m.receive_count, m.body_digest_ok});
+                     m.receive_count, m.digests_ok});
   }
   co_return owned;
 }

@@ -80,7 +80,7 @@ TEST_CASE("a receive goes out signed, and its messages come back") {
   REQUIRE(messages.has_value());
   REQUIRE(messages->size() == 1);
   CHECK(messages->front().body == "hello");
-  CHECK(messages->front().body_digest_ok);
+  CHECK(messages->front().digests_ok);
   CHECK(f.sent(0, "POST / HTTP/1.1\r\n"));
   CHECK(f.sent(0, "Content-Type: application/x-amz-json-1.0\r\n"));
   CHECK(f.sent(0, "X-Amz-Target: AmazonSQS.ReceiveMessage\r\n"));

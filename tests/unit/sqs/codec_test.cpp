@@ -133,10 +133,10 @@ TEST_CASE("messages are read with their attributes") {
   CHECK(m.receive_count == 3);
   CHECK(m.group_id == "g");
   CHECK(m.trace_header == "Root=1");
-  CHECK(m.body_digest_ok);
+  CHECK(m.digests_ok);
   CHECK(messages->back().body == "{\"a\":\"é\"}");
   CHECK(messages->back().sent_ms == 0);
-  CHECK(messages->back().body_digest_ok);
+  CHECK(messages->back().digests_ok);
 }
 
 TEST_CASE("message attributes belong to their messages, and are text") {
@@ -173,8 +173,39 @@ TEST_CASE("a body with another digest is marked, and the others are not") {
       R"({"MessageId":"2","ReceiptHandle":"r","Body":"hello","MD5OfBody":"5d41402abc4b2a76b9719d911017c592"}]})");
   const auto messages = d.messages(reply.view());
   REQUIRE(messages.has_value());
-  CHECK(!(*messages)[0].body_digest_ok);
-  CHECK((*messages)[1].body_digest_ok);
+  CHECK(!(*messages)[0].digests_ok);
+  CHECK((*messages)[1].digests_ok);
+}
+
+TEST_CASE("the digest of attributes is the one that SQS was recorded to give") {
+  decoder d;
+  const auto are_taken = [&](std::string_view attributes, std::string_view digest) {
+    const padded reply(
+        R"({"Messages":[{"MessageId":"1","ReceiptHandle":"r","Body":"x","MD5OfMessageAttributes":")" +
+        std::string(digest) + R"(","MessageAttributes":)" + std::string(attributes) + "}]}");
+    const auto messages = d.messages(reply.view());
+    REQUIRE(messages.has_value());
+    return messages->front().digests_ok;
+  };
+  simdjson::dom::parser parser;
+  const auto recorded = parser.load(SLUICE_TEST_DATA "/aws/extra.json")["md5_attrs"].get_array().value();
+  REQUIRE(recorded.size() == 3);
+  for (const simdjson::dom::element one : recorded) {
+    std::string attributes = simdjson::minify(one["attrs"]);
+    if (const auto at = attributes.find("_base64"); at != attributes.npos) attributes.erase(at, 7);
+    CAPTURE(attributes);
+    const std::string digest(one["md5"].get_string().value());
+    CHECK(are_taken(attributes, digest));
+    CHECK_FALSE(are_taken(attributes, "0" + digest.substr(1)));
+    const auto type = attributes.find(R"("DataType":")") + 12;
+    CHECK_FALSE(are_taken(attributes.insert(type, "X"), digest));
+  }
+  // A digest of nothing that was given says nothing.
+  CHECK(are_taken("null", "a512aac9938034acb0b3c3d965944bf1"));
+  CHECK(are_taken("{}", "a512aac9938034acb0b3c3d965944bf1"));
+  CHECK_FALSE(are_taken(R"({"a":{"StringValue":"x"}})", "a512aac9938034acb0b3c3d965944bf1"));
+  CHECK_FALSE(
+      are_taken(R"({"a":{"DataType":"Binary","BinaryValue":"?"}})", "a512aac9938034acb0b3c3d965944bf1"));
 }
 
 TEST_CASE("a body can be parsed where it lies") {
@@ -240,7 +271,7 @@ TEST_CASE("ten messages of 1 MiB, every byte escaped, are read") {
   REQUIRE(messages->size() == 10);
   for (std::size_t i = 0; i < 10; ++i) {
     CHECK((*messages)[i].body == bodies[i]);
-    CHECK((*messages)[i].body_digest_ok);
+    CHECK((*messages)[i].digests_ok);
   }
   CHECK(d.messages(padded("{}").view())->empty());
 }
