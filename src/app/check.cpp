@@ -55,7 +55,7 @@ class checklist {
 void check_plan(checklist& list, const config& c, const std::shared_ptr<const mask::key_ring>& keys) {
   list.good(fmt::format("plan for table {}: {} columns, {}", c.plan.table, c.plan.columns.size(),
                         c.plan.source_name));
-  for (const auto& [what, fix] : grade_privacy(c.plan)) {
+  for (const auto& [what, fix] : grade_privacy(c.plan, keys.get())) {
     if (fix.empty()) {
       list.good(what);
     } else {

@@ -13,16 +13,13 @@ namespace {
 
 using record::column;
 
-bool is_personal_by_name(const column& c) {
-  return record::looks_personal(c.name) || record::looks_personal(c.from);
-}
-
-/// Other columns that have equal tokens for equal values.
-std::vector<std::string> joining(const record::plan& p, const column& c) {
+/// Other columns that have equal tokens for equal values, for as long as the ring has this primary.
+std::vector<std::string> joining(const record::plan& p, const column& c, const mask::key_ring& keys) {
   std::vector<std::string> names;
   for (const column& other : p.columns) {
-    const bool same = other.mask && other.mask->how == c.mask->how && other.mask->domain == c.mask->domain;
-    if (same && other.name != c.name) names.push_back(other.name);
+    const bool joins = other.mask && other.mask->how == c.mask->how && other.mask->domain == c.mask->domain &&
+                       key_of(*other.mask, keys) == key_of(*c.mask, keys);
+    if (joins && other.name != c.name) names.push_back(other.name);
   }
   return names;
 }
@@ -40,12 +37,13 @@ std::string weakness(const column& c) {
   return {};
 }
 
-grade of_masked(const record::plan& p, const column& c) {
+grade of_masked(const record::plan& p, const column& c, const mask::key_ring* keys) {
   std::string what = fmt::format("column {} is masked with {}: {}", c.name, to_string(c.mask->how),
                                  who_can_reverse(c.mask->how));
-  if (mask::needs_key(c.mask->how)) {
-    const auto others = joining(p, c);
+  if (mask::needs_key(c.mask->how) && keys != nullptr) {
+    const auto others = joining(p, c, *keys);
     what += fmt::format("; domain {}", c.mask->domain);
+    if (!c.mask->key.empty()) what += fmt::format(", key {}", c.mask->key);
     if (!others.empty()) what += fmt::format(", joins with {}", fmt::join(others, ", "));
   }
   return {std::move(what), weakness(c)};
@@ -53,16 +51,16 @@ grade of_masked(const record::plan& p, const column& c) {
 
 }  // namespace
 
-std::vector<grade> grade_privacy(const record::plan& p) {
+std::vector<grade> grade_privacy(const record::plan& p, const mask::key_ring* keys) {
   std::vector<grade> all;
   for (const column& c : p.columns) {
     if (c.mask) {
-      all.push_back(of_masked(p, c));
+      all.push_back(of_masked(p, c, keys));
     } else if (c.type == record::column_type::jsonb) {
       all.push_back(
           {fmt::format("column {} is jsonb: whatever is personal in it is stored as it came", c.name),
            "give the personal fields columns of their own, masked, and leave this one out"});
-    } else if (is_personal_by_name(c)) {
+    } else if (record::looks_exposed(c)) {
       all.push_back({fmt::format("column {} is personal by its name, and is not masked", c.name),
                      "give it a mask, and pii = true, so that it can never be without"});
     }

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "mask/key_ring.hpp"
 #include "record/plan.hpp"
 
 namespace sluice::app {
@@ -16,7 +17,7 @@ struct grade {
 
 /// Grades the columns of a plan that are masked, that are personal by tag or by name, or that can hold
 /// anything: who can reverse them, with which they join, and which are weak. By names, so it is advice and no
-/// proof.
-std::vector<grade> grade_privacy(const record::plan& p);
+/// proof. `keys` may be null if the plan needs none.
+std::vector<grade> grade_privacy(const record::plan& p, const mask::key_ring* keys);
 
 }  // namespace sluice::app

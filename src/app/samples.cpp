@@ -116,9 +116,7 @@ class privacy_notes {
   void print() const {
     for (std::size_t i = 0; i < plan_.columns.size(); ++i) {
       const record::column& c = plan_.columns[i];
-      const std::string field = c.from.substr(c.from.rfind('/') + 1);
-      const bool from_sender = c.is_field() || c.where == record::source::attribute;
-      if (from_sender && !c.mask && (record::looks_personal(c.name) || record::looks_personal(field))) {
+      if (record::looks_exposed(c)) {
         fmt::print("note: column {} looks personal by its name, and is not masked\n", c.name);
       }
       if (const auto found = collected_.find(i); found != collected_.end()) {

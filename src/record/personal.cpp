@@ -40,4 +40,9 @@ bool looks_personal(std::string_view field) {
          });
 }
 
+bool looks_exposed(const column& c) {
+  const bool is_from_sender = c.is_field() || c.where == source::attribute;
+  return is_from_sender && !c.mask && (looks_personal(c.name) || looks_personal(c.from));
+}
+
 }  // namespace sluice::record
