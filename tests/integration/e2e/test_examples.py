@@ -99,8 +99,17 @@ def test_readings_of_devices(world, queue):
     queue(reading(temperature="warm"))
     queue(reading(samples=[[1]]))
     queue(reading(device={"id": "d-3", "address": "localhost", "firmware": "4"}))
+    queue(reading(temperature=22.25, samples=[0.2]))
     world.ok("drain", "-c", plan)
-    assert world.sql("SELECT * FROM readings ORDER BY device") == [
+    # Corrected in the same batch, and once more after that was committed.
+    assert world.sql("SELECT temperature, samples FROM readings WHERE device = 'd-1'") == [["22.2500", "{0.2}"]]
+    queue(reading())
+    queue(reading(ts=1767323045679, device={"id": "d-1", "firmware": "4.11.3"}))
+    world.ok("drain", "-c", plan)
+    assert world.sql("SELECT firmware FROM readings WHERE device = 'd-1' ORDER BY read_at") == [["4011002"], ["4011003"]]
+    world.sql("DELETE FROM readings WHERE firmware = 4011003")
+    columns = "device, address, firmware, read_at, temperature, samples, flags, checksum"
+    assert world.sql(f"SELECT {columns} FROM readings ORDER BY device") == [
         ["d-1", "2001:db8::1/64", "4011002", "2026-01-02 03:04:05.678+00", "21.5000", "{0.1,NULL,3}", '{"low battery"}', r"\x00ff"],
         ["d-2", None, "4000000", "2026-01-02 03:04:05.678+00", "1234.5678", "{}", '{"low battery"}', r"\x00ff"],
     ]
@@ -150,7 +159,7 @@ def test_every_type_of_the_reference_is_created_and_loaded(world, queue):
         "at_local": "2026-01-31T23:59:59", "on_day": "2026-01-31T23:59:59-01:00", "on_day_seconds": 0, "on_day_milliseconds": 0,
         "session": SESSION, "address": "10.0.0.0/8", "digest": "00ff", "payload": "AAEC", "nonce": "-_8", "labels": ["a", None],
         "counts": [1, 2], "samples": [0.5], "prices": [1.10], "sessions": [SESSION], "extra": {"a": [1]}, "ip": "10.0.0.1",
-        "peer_ip": "10.0.0.1", "device": "d", "name": "A. Person", "card": "4111111111111111", "new": {"field": 1},
+        "peer_ip": "10.0.0.1", "login_ip": "10.0.0.2", "device": "d", "name": "A. Person", "card": "4111111111111111", "new": {"field": 1},
     }
     queue(body, tenant="acme")
     world.ok("drain", "-c", plan)
@@ -159,6 +168,10 @@ def test_every_type_of_the_reference_is_created_and_loaded(world, queue):
         "SELECT big, price, amount, cost, platform, plan_name, at, at_seconds, on_day, address, payload, labels, prices, rest, producer, "
         "ip_token = peer_token, tenant, attempt FROM all_types"
     )
+    [hidden] = world.sql("SELECT address_hidden, host(network_hidden) FROM all_types")
+    for scheme, token in zip(("ipcrypt_deterministic", "ipcrypt_pfx"), hidden):
+        assert world.ok("mask", "10.0.0.2", "--scheme", scheme, "--domain", "login_ip").stdout == token + "\n"
+
     assert row == [
         str(2**62), "12.34", "0", "1.10", "1", "free", "2026-01-31 22:59:59.5+00", "2026-01-02 03:04:05.5+00", "2026-02-01", "10.0.0.0/8",
         r"\x000102", "{a,NULL}", "{1.1}", '{"new": {"field": 1}}', "web", "t", "acme", "1",

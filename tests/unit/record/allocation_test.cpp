@@ -90,7 +90,7 @@ TEST_CASE("reading every type, transform and mask allocates nothing") {
           R"("number":null,"big":3,"ratio":0.5,"exact":1e9,"flag":true,"version":"7.2.11",)"
           R"("birthday":"2000-02-29","at":"2026-01-31T23:59:59.5+01:00","at_seconds":1767323045,)"
           R"("at_milliseconds":1767323045678,"session":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",)"
-          R"("extra":{"a":[1.25,"some text that is not short",null]},"ip":"10.0.0.1","peer_ip":"10.0.0.2",)"
+          R"("extra":{"a":[1.25,"some text that is not short",null]},"ip":"10.0.0.1","peer_ip":"10.0.0.2","login_ip":"::1",)"
           R"("device":"some device that has a long name","name":"A. Person","card":"4111111111111111",)"
           R"("object_key":"a%20key+that/is/not%2Fshort.json","price":1234567890.12,"quantity":"12",)"
           R"("weight":"0.5","cost":" 1.10 ","agreed":"true","platform":"Android","plan_name":"trial",)"

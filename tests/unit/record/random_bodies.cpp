@@ -170,6 +170,8 @@ std::string random_bodies::item_for(const column& c) {
     return key == "1" && one_in(2) ? key : quoted(key);
   }
   if (is_epoch) return careful_ ? std::to_string(below(2'000'000'000)) : pick(numbers);
+  if (c.mask && sluice::mask::gives_addresses(c.mask->how))
+    return quoted(good_or_any("192.168.0.1", addresses));
   switch (c.type) {
     case column_type::text:
       if (c.change == transform::percent_decode && one_in(2))
