@@ -1,7 +1,9 @@
 #include "app/cli.hpp"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include <cstdio>
 #include <exception>
@@ -196,11 +198,20 @@ int parse_and_run(int argc, char** argv) {
   return todo();
 }
 
+/// Keeps all of it out of swap space, where memory may be locked without limit. With a limit, locking what is
+/// to come would make allocations fail one day (mlockall(2)); then the key ring alone is locked.
+void lock_memory() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY)
+    static_cast<void>(mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT));
+}
+
 }  // namespace
 
 int main_program(int argc, char** argv) {
   // Keys and raw values are in our memory: no core dump has it, nobody but root may look into it (prctl(2)).
   prctl(PR_SET_DUMPABLE, 0);
+  lock_memory();
   try {
     return parse_and_run(argc, argv);
   } catch (const std::exception& e) {

@@ -424,7 +424,8 @@ int service::run() {
     log_.info("started", {{"queue", queue_.url},
                           {"table", config_.plan.table},
                           {"mode", config_.values.text("load.mode")},
-                          {"threads", config_.threads}});
+                          {"threads", config_.threads},
+                          {"locked_bytes", observe::read_process().locked_bytes}});
   }
   boost::asio::co_spawn(loop_, watch_signals(signals), note);
   if (!until_empty_) boost::asio::co_spawn(loop_, watch_hangups(hangups), note);

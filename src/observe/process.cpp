@@ -39,6 +39,7 @@ process_figures read_process() {
   const std::string status{std::istreambuf_iterator(in), {}};
   p.resident_bytes = field(status, "VmRSS:") * 1024;
   p.resident_bytes_max = field(status, "VmHWM:") * 1024;
+  p.locked_bytes = field(status, "VmLck:") * 1024;
   p.threads = field(status, "Threads:");
 
   std::error_code error;

@@ -5,6 +5,7 @@ import ipaddress
 import json
 import os
 import pathlib
+import resource
 import shutil
 import socket
 import subprocess
@@ -35,6 +36,32 @@ def test_nobody_but_root_can_look_into_the_process_and_it_leaves_no_core(world):
         assert int(owner) == other.get("user", os.getuid())
     finally:
         waiting.communicate("")
+
+
+@pytest.mark.parametrize("limit", [resource.RLIM_INFINITY, 0], ids=["unlimited", "none"])
+def test_memory_is_kept_out_of_swap_space_where_that_is_allowed(world, limit):
+    """With no limit all of it; where nothing may be locked, sluice runs all the same."""
+    if limit == resource.RLIM_INFINITY != resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] and os.getuid() != 0:
+        pytest.skip("the limit of this user cannot be raised")
+    world.ok("init-db")
+    world.ok("send", SAMPLES, "--create")
+    log = world.folder / "sluice.log"
+    env = world.environment(SLUICE_ADMIN="127.0.0.1:0", SLUICE_LOG_FORMAT="json", SLUICE_WAIT="1s")
+    limit_memory = lambda: resource.setrlimit(resource.RLIMIT_MEMLOCK, (limit, limit))
+    with open(log, "wb") as out:
+        running = world.start("run", env=env, stdout=out, stderr=out, preexec_fn=limit_memory)
+    try:
+        wait_for(lambda: world.count("user_logins") == 99, "99 rows", process=running)
+        status = pathlib.Path(f"/proc/{running.pid}/status").read_text()
+    finally:
+        running.terminate()
+        running.communicate(timeout=30)
+    size = {name: int(status.split(name + ":")[1].split()[0]) for name in ("VmLck", "VmSize", "VmRSS")}
+    [told] = [line["locked_bytes"] for line in map(json.loads, log.read_text().splitlines()) if line["event"] == "started"]
+    if limit == 0:
+        assert size["VmLck"] < 100, size
+    else:
+        assert size["VmLck"] > size["VmRSS"] and told > 0, size
 
 
 def test_no_flag_takes_a_secret(world):
@@ -98,6 +125,8 @@ HOSTILE = {
     "no list of messages": (receive_answers(b'{"Messages": 7}'), None),
     "texts for numbers": (messages({"Attributes": {"SentTimestamp": MARK, "ApproximateReceiveCount": MARK}}), None),
     "a digest of another body": (messages({}), None),
+    "a digest of other attributes": (messages({"MD5OfBody": None, "MD5OfMessageAttributes": "0" * 32, "MessageAttributes": {
+        "a": {"DataType": "String", "StringValue": "x"}}}), None),
     "another place": (f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/{MARK}\r\nContent-Length: 0\r\n\r\n".encode(), None),
     "a length of two numbers": (receive_answers(b"{}", headers=["Content-Length: 7"]), None),
     "a length below nothing": (receive_answers(b"", length=-1), None),
