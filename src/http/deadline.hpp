@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/recycling_allocator.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
@@ -18,7 +19,7 @@ class deadline {
  public:
   template <class Act>
   deadline(const boost::asio::any_io_executor& executor, std::chrono::steady_clock::duration after, Act act)
-      : state_(std::make_shared<state>(executor)) {
+      : state_(std::allocate_shared<state>(boost::asio::recycling_allocator<state>(), executor)) {
     state_->timer.expires_after(after);
     state_->timer.async_wait([s = state_, act = std::move(act)](const boost::system::error_code& e) mutable {
       if (e || !s->armed) return;

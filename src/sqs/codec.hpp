@@ -70,13 +70,14 @@ class decoder {
   result<simdjson::dom::object> parse(std::string_view body);
   result<message> read_message(simdjson::dom::element e);
   /// True where OpenSSL has no MD5, too.
-  bool is_digest_of(std::string_view text, std::string_view digest);
+  void check_bodies();
 
   simdjson::dom::parser parser_;
   std::vector<message> messages_;
   std::vector<message_attribute> attributes_;  ///< of all messages, in their order
   attribute_text attribute_text_;
-  md5 md5_;
+  std::vector<std::string_view> bodies_, body_digests_;  ///< of all messages; an empty digest was not given
+  std::vector<md5_hex> own_digests_;
 };
 
 /// "Tue, 24 Nov 2026 06:00:00 GMT" (RFC 9110, IMF-fixdate), as in a Date header.

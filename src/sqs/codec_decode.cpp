@@ -85,6 +85,16 @@ std::string bare_name(std::string_view name) {
   return is_safe_name(name) ? std::string(name) : std::string();
 }
 
+std::string_view text_of(const md5_hex& digest) {
+  return {digest.data(), digest.size()};
+}
+
+bool is_digest_of(std::string_view text, std::string_view digest) {
+  md5_hex own{};
+  md5_each(std::span(&text, 1), std::span(&own, 1));
+  return text_of(own) == digest;
+}
+
 std::string_view text_of(dom::object o, std::string_view name) {
   std::string_view text;
   return o[name].get(text) == simdjson::SUCCESS ? text : std::string_view();
@@ -105,9 +115,14 @@ result<dom::object> decoder::parse(std::string_view body) {
   return object;
 }
 
-bool decoder::is_digest_of(std::string_view text, std::string_view digest) {
-  const auto own = md5_(text);
-  return !own || std::string_view(own->data(), own->size()) == digest;
+// All at once, which is several times faster.
+void decoder::check_bodies() {
+  own_digests_.resize(bodies_.size());
+  md5_each(bodies_, own_digests_);
+  for (std::size_t i = 0; i < bodies_.size(); ++i) {
+    if (!body_digests_[i].empty() && body_digests_[i] != text_of(own_digests_[i]))
+      messages_[i].digests_ok = false;
+  }
 }
 
 result<message> decoder::read_message(dom::element e) {
@@ -143,11 +158,12 @@ result<message> decoder::read_message(dom::element e) {
   if (!good || !has_body || m.message_id.empty() || m.receipt_handle.empty()) {
     return bad_answer("a message without a proper id, receipt handle, body or attribute");
   }
-  m.digests_ok = body_digest.empty() || is_digest_of(m.body, body_digest);
+  bodies_.push_back(m.body);
+  body_digests_.push_back(body_digest);
   if (dom::object given; !attributes_digest.empty() && attributes_.size() > attributes_before &&
                          attributes.get(given) == simdjson::SUCCESS) {
     const auto text = attribute_text_(given);
-    m.digests_ok = m.digests_ok && text && is_digest_of(*text, attributes_digest);
+    m.digests_ok = text && is_digest_of(*text, attributes_digest);
   }
   // The list may still move: `messages` sets its place.
   m.attributes = {static_cast<const message_attribute*>(nullptr), attributes_.size() - attributes_before};
@@ -157,6 +173,8 @@ result<message> decoder::read_message(dom::element e) {
 result<std::span<const message>> decoder::messages(std::string_view body) {
   messages_.clear();
   attributes_.clear();
+  bodies_.clear();
+  body_digests_.clear();
   if (body.empty()) return std::span<const message>();
   const auto answer = parse(body);
   if (!answer) return answer.error();
@@ -169,6 +187,7 @@ result<std::span<const message>> decoder::messages(std::string_view body) {
     if (!m) return m.error();
     messages_.push_back(*m);
   }
+  check_bodies();
   const message_attribute* next = attributes_.data();
   for (message& m : messages_) {
     m.attributes = {next, m.attributes.size()};
