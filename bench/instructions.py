@@ -1,4 +1,4 @@
-"""Instructions for each message, counted by callgrind: a figure that noise cannot shake.
+"""Instructions and allocations for each message, counted by callgrind: figures that noise cannot shake.
 
     bench/instructions.sh            compares with bench/instructions.json; exit code 1 if more than 5% over
     bench/instructions.sh --update   writes that file
@@ -30,8 +30,22 @@ FIXED = {
 }
 
 
-def instructions(world, count, profile):
-    """Of a whole `sluice drain` of `count` messages, whose rows are checked."""
+def allocations(profile):
+    """Calls of the C library's allocating functions: callgrind writes a name once, then its number (callgrind's format manual)."""
+    names, called, count = {}, None, 0
+    for line in profile.splitlines():
+        if found := re.match(r"c?fn=\((\d+)\)(?: (.*))?", line):
+            number, name = found.groups()
+            if name:
+                names[number] = name
+            called = names[number] if line.startswith("c") else None
+        elif called in ("malloc", "calloc", "realloc") and line.startswith("calls="):
+            count += int(line[len("calls="):].split()[0])
+    return count
+
+
+def counted(world, count, profile):
+    """(instructions, allocations) of a whole `sluice drain` of `count` messages, whose rows are checked."""
     plain = drain.sluice(world, **FIXED)
 
     def under_callgrind(queue):
@@ -39,7 +53,8 @@ def instructions(world, count, profile):
         return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", *argv], env
 
     drain.run(world, world.workload(count), [under_callgrind], timeout=300)
-    return int(re.search(r"^(?:summary|totals): (\d+)", profile.read_text(), re.M)[1])
+    text = profile.read_text()
+    return int(re.search(r"^(?:summary|totals): (\d+)", text, re.M)[1]), allocations(text)
 
 
 def main():
@@ -50,21 +65,27 @@ def main():
     options = parser.parse_args()
 
     with World(options.bin) as world:
-        small = instructions(world, SMALL, world.folder / "small.out")
+        small, small_allocations = counted(world, SMALL, world.folder / "small.out")
         profile = options.keep or world.folder / "large.out"
-        large = instructions(world, LARGE, profile)
+        large, large_allocations = counted(world, LARGE, profile)
     each = round((large - small) / (LARGE - SMALL))
     print(f"{each:,} instructions a message ({small:,} for {SMALL:,}, {large:,} for {LARGE:,})")
+    allocated = round((large_allocations - small_allocations) / (LARGE - SMALL), 2)
+    print(f"{allocated:.2f} allocations a message")
 
+    figures = {"instructions_per_message": each, "allocations_per_message": allocated}
     if options.update:
         compiler = subprocess.run(["c++", "--version"], capture_output=True, text=True, check=False).stdout.splitlines()
-        COMMITTED.write_text(json.dumps({"instructions_per_message": each, "compiler": compiler[0]}, indent=2) + "\n")
+        COMMITTED.write_text(json.dumps(figures | {"compiler": compiler[0]}, indent=2) + "\n")
         return 0
-    wanted = json.loads(COMMITTED.read_text())["instructions_per_message"]
-    change = each / wanted - 1
-    print(f"{change:+.1%} against the committed {wanted:,}")
-    if change > OVER_MAX:
-        print(f"more than {OVER_MAX:.0%} over: make it faster again, or say in the commit why and run bench/instructions.sh --update",
+    committed = json.loads(COMMITTED.read_text())
+    good = True
+    for name, figure in figures.items():
+        wanted = committed[name]
+        print(f"{name}: {figure / wanted - 1:+.1%} against the committed {wanted:,}")
+        good = good and figure <= wanted * (1 + OVER_MAX)
+    if not good:
+        print(f"more than {OVER_MAX:.0%} over: make it better again, or say in the commit why and run bench/instructions.sh --update",
               file=sys.stderr)
         return 1
     return 0

@@ -39,6 +39,7 @@ CASES = [
     Case(MAIN, "the default: ledger, AES-SIV, one process, one thread"),
     Case("at_least_once", "no ledger", mode="at_least_once"),
     Case("as_peers", "the work that the peers do: base64, major version; still exactly once", profile="compat"),
+    Case("as_peers_20", "the same with 20 ms before each reply of the queue", profile="compat", faults={"latency_ms": 20}),
     Case("threads_2", "two loops in one process", threads=2),
     Case("processes_2", "two processes on one queue", processes=2),
     Case("processes_4", "four processes on one queue", processes=4),

@@ -1,5 +1,7 @@
 """The plots of the report, as SVG. Without matplotlib there are none, and the report says nothing of them."""
 
+from peers.peers import FAR
+
 try:
     import matplotlib
 
@@ -20,6 +22,7 @@ def draw(everything, folder):
     drawn = []
     for title, file, plot in [
         ("Throughput", "throughput.svg", _throughput),
+        ("Throughput with the queue 20 ms away", "throughput_far.svg", _throughput_far),
         ("CPU for each message", "cpu.svg", _cpu),
         ("Processes on one queue", "processes.svg", _processes),
         ("Latency of the queue", "latency.svg", _queue_latency),
@@ -57,17 +60,30 @@ def _throughput(e, axes):
     bars = [("plain COPY, ledger and target", _median(e, "ceilings", "two_copies"), LIMIT),
             ("sluice, at least once", _median(e, "cases", "at_least_once"), OURS),
             ("sluice, exactly once", _median(e, "cases", "exactly_once"), OURS)]
-    to_99 = "messages_per_s_to_99_percent"  # see drain.py
-    peers = sorted(e["peers"], key=lambda name: -_median(e, "peers", name, to_99))
-    bars += [(name, _median(e, "peers", name, to_99), OTHERS) for name in peers]
-    return _bars(axes, bars, "messages/s (logarithmic)", True)
+    return _bars(axes, bars + _peer_rates(e, False), "messages/s (logarithmic)", True)
+
+
+def _throughput_far(e, axes):
+    peers = _peer_rates(e, True)
+    bars = [("sluice, exactly once", _median(e, "cases", "latency_20"), OURS)]
+    return bool(peers) and _bars(axes, bars + peers, "messages/s (logarithmic)", True)
+
+
+def _peers(e, far):
+    return [name for name in e["peers"] if name.endswith(FAR) == far]
+
+
+def _peer_rates(e, far):
+    figure = "messages_per_s_to_99_percent"  # see drain.py
+    rates = [(name, _median(e, "peers", name, figure), OTHERS) for name in _peers(e, far)]
+    return sorted(rates, key=lambda bar: -bar[1])
 
 
 def _cpu(e, axes):
     figure = "cpu_us_per_message"
     bars = [("sluice, exactly once", _median(e, "cases", "exactly_once", figure), OURS)]
-    peers = sorted(e["peers"], key=lambda name: _median(e, "peers", name, figure))
-    bars += [(name, _median(e, "peers", name, figure), OTHERS) for name in peers]
+    peers = [(name, _median(e, "peers", name, figure), OTHERS) for name in _peers(e, False)]
+    bars += sorted(peers, key=lambda bar: bar[1])
     return _bars(axes, bars, "CPU of the program, µs a message (logarithmic)", True)
 
 

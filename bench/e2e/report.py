@@ -65,12 +65,11 @@ def _peers(everything):
     rows = [(name, _number(e["median"]["messages"]), _rate(e), _number(e["median"]["messages_per_s_to_99_percent"]), _number(e["median"]["cpu_us_per_message"]),
              _number(e["median"]["requests_per_message"]), _number(e["median"]["rss_mib"]))
             for name, e in everything["peers"].items()]
-    same_work = everything["cases"].get("as_peers")
-    if same_work and rows:
-        m = same_work["median"]
-        rows.append(("sluice, the same work, exactly once", _number(m["messages"]), _rate(same_work),
-                     _number(m["messages_per_s_to_99_percent"]), _number(m["cpu_us_per_message"]),
-                     _number(m["requests_per_message"]), _number(m["rss_mib"])))
+    for case, name in (("as_peers", "sluice, the same work, exactly once"), ("as_peers_20", "sluice, the same, 20 ms away")):
+        if rows and (same_work := everything["cases"].get(case)):
+            m = same_work["median"]
+            rows.append((name, _number(m["messages"]), _rate(same_work), _number(m["messages_per_s_to_99_percent"]),
+                         _number(m["cpu_us_per_message"]), _number(m["requests_per_message"]), _number(m["rss_mib"])))
     missing = "\n".join(f"- Not measured: {name}: {why}." for name, why in everything["missing_peers"].items())
     if not rows and not missing:
         return ""

@@ -73,7 +73,7 @@ class Suite:
     def _peer(self, peer):
         load = self._world.workload(max(int(peer.messages * self._options.scale), 200))
         return drain.run(self._world, load, [peers.command(self._world, peer)], profile="compat", end_by_itself=False,
-                         quarantine=False)
+                         quarantine=False, faults=peer.faults)
 
     def _latencies(self):
         seconds = 2 if self._options.smoke else 20
