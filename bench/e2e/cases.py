@@ -27,17 +27,25 @@ class Case:
         count = max(int(self.messages * scale), 200) // self.copies * self.copies
         load = world.workload(count, self.size, self.bad, self.refused, copies=self.copies)
         command = drain.sluice(world, mode=self.mode, threads=self.threads, profile=self.profile)
-        refuse = self.refused > 0
-        return drain.run(
-            world, load, [command] * self.processes, profile=self.profile, faults=self.faults,
-            setup_sql=f"ALTER TABLE user_logins ADD CONSTRAINT bench CHECK (device_type <> '{REFUSED_DEVICE}')" if refuse else "",
-            teardown_sql="ALTER TABLE user_logins DROP CONSTRAINT bench" if refuse else "",
-        )
+        before, after = self._table_sql()
+        return drain.run(world, load, [command] * self.processes, profile=self.profile, faults=self.faults, setup_sql=before,
+                         teardown_sql=after)
+
+    def _table_sql(self):
+        """What the case changes in the table, and how that is undone."""
+        if self.refused > 0:
+            return (f"ALTER TABLE user_logins ADD CONSTRAINT bench CHECK (device_type <> '{REFUSED_DEVICE}')",
+                    "ALTER TABLE user_logins DROP CONSTRAINT bench")
+        if self.mode == "upsert":
+            return ("ALTER TABLE user_logins ADD COLUMN sent_at timestamptz, ADD CONSTRAINT bench PRIMARY KEY (user_id)",
+                    "ALTER TABLE user_logins DROP COLUMN sent_at, DROP CONSTRAINT bench, ALTER user_id DROP NOT NULL")
+        return "", ""
 
 
 CASES = [
     Case(MAIN, "the default: ledger, AES-SIV, one process, one thread"),
     Case("at_least_once", "no ledger", mode="at_least_once"),
+    Case("upsert", "by user_id, the newest wins; every key is new", messages=100_000, mode="upsert", profile="upsert"),
     Case("as_peers", "the work that the peers do: base64, major version; still exactly once", profile="compat"),
     Case("as_peers_20", "the same with 20 ms before each reply of the queue", profile="compat", faults={"latency_ms": 20}),
     Case("threads_2", "two loops in one process", threads=2),

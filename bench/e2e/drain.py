@@ -4,7 +4,7 @@ import subprocess
 import time
 
 from . import processes
-from .world import COMPAT_PROFILE, RunFailed, today
+from .world import RunFailed, today
 
 POLL_SECONDS = 0.01
 NEARLY = 0.99
@@ -112,8 +112,8 @@ def sluice(world, *, command="drain", mode="exactly_once", threads=1, profile="d
     """A command for `run`. The compatibility profile is the one that does what the peers do: base64, major version."""
     def of(queue):
         argv = [world.sluice, command, "--mode", mode, "--threads", str(threads), "--log-format", "text", "--log-level", "warning"]
-        if profile == "compat":
-            argv += ["--config", COMPAT_PROFILE]
+        if profile != "default":
+            argv += ["--config", world.plan(profile)]
         return argv, world.environment(queue, **env)
 
     return of

@@ -16,7 +16,7 @@ import urllib.request
 from . import workload
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMPAT_PROFILE = ROOT / "examples" / "login-events-compat.toml"
+EXAMPLES = ROOT / "examples"
 QUEUE, ACCOUNT, REGION, ACCESS_KEY = "bench", "000000000000", "eu-central-1", "bench"
 
 # The defaults, but for room: a checkpoint in the middle of one run and not of another would be noise. Commit times are kept
@@ -146,6 +146,16 @@ class World:
         aside = int(self.sql("SELECT count(*) FROM sluice.quarantine")[0][0])
         if quarantine and aside != load.set_aside:
             raise RunFailed(f"{aside} messages in quarantine, wanted {load.set_aside}")
+
+    def plan(self, profile):
+        """The pipeline file of a profile that is not the default."""
+        if profile == "compat":
+            return EXAMPLES / "login-events-compat.toml"
+        made = self.folder / "upsert.toml"
+        table = 'name = "user_logins"\n'
+        made.write_text((EXAMPLES / "login-events.toml").read_text().replace(table, table + 'key = ["user_id"]\n')
+                        + '\n[[column]]\nname = "sent_at"\ntype = "timestamptz"\nfrom = "@sent_timestamp"\n')
+        return made
 
     # -- the work ------------------------------------------------------------------------------------------------------------
     def workload(self, count, size=200, bad_rate=0.0, refused_rate=0.0, seed=1, copies=1):
