@@ -89,9 +89,10 @@ result<upsert> upsert_sql(const record::plan& p, const target_table& t, const lo
           "INSERT INTO {} AS t ({}) SELECT DISTINCT ON ({}) {} FROM {} ORDER BY {}, {} DESC, ctid DESC "
           "ON CONFLICT ({}) DO UPDATE SET {} WHERE t.{} IS NULL OR t.{} <= excluded.{}",
           made.target, list, by, list, staging, by, sent, by, changes, sent, sent, sent),
-      .count_missing =
-          fmt::format("SELECT count(*) FROM {} s WHERE NOT EXISTS (SELECT FROM {} t WHERE {}t.{} >= s.{})",
-                      staging, made.target, same, sent, sent)};
+      .count_missing = fmt::format(
+          "SELECT count(*) FROM (SELECT {}, max({}) AS {} FROM {} GROUP BY {}) s WHERE NOT EXISTS "
+          "(SELECT FROM {} t WHERE {}t.{} >= s.{})",
+          by, sent, sent, staging, by, made.target, same, sent, sent)};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 """What may be loaded, and how it is counted in the end: a queue, settings, a table, and the messages for them."""
 
 import collections
+import json
 import pathlib
 import secrets
 
@@ -69,9 +70,20 @@ class Groups(Rows):
 
 
 class Newest(Rows):
-    """Upsert: of the messages with one key the newest is the row. No two of a key are sent in one millisecond."""
+    """Upsert: of the messages with one key the newest is the row. No two of a key are sent in one millisecond.
+
+    What the table would refuse is not tried where its batch has a newer message of its key: then it need not be set aside."""
 
     KEYS = 100
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._refused = {}  # by the table: its user, by message id
+
+    def _sent(self, id, user, body):
+        super()._sent(id, user, body)
+        if user is None and '"refused"' in body:
+            self._refused[id] = json.loads(body)["user_id"]
 
     @classmethod
     def prepare(cls, world):
@@ -90,11 +102,17 @@ class Newest(Rows):
     def _whole(self, user):
         return super()._whole(user) | {"key": _number(user) % self.KEYS}
 
+    def _newest(self):
+        return {_number(user) % self.KEYS: user for user in sorted(self.good, key=_number)}
+
     def _rows(self, world):
-        newest = {}
-        for user in sorted(self.good, key=_number):
-            newest[_number(user) % self.KEYS] = user
-        return set(newest.values()), world.sql("SELECT user_id FROM newest")
+        return set(self._newest().values()), world.sql("SELECT user_id FROM newest")
+
+    def _set_aside(self, world):
+        bad, found = super()._set_aside(world)
+        newest = self._newest()
+        old = {id for id, user in self._refused.items() if _number(newest[_number(user) % self.KEYS]) > _number(user)}
+        return bad - (old - {row[0] for row in found}), found
 
 
 def _number(user):

@@ -56,9 +56,12 @@ class Messages:
         entries = [{"Id": str(i), "MessageBody": body} | self._around(user) for i, (user, body) in enumerate(ten)]
         # Those that the queue's faults refuse are in "Failed", and were never sent.
         for sent in self._call("SendMessageBatch", QueueUrl=self._url, Entries=entries)["Successful"]:
-            user, id = ten[int(sent["Id"])][0], sent["MessageId"]
-            self.all.add(id)
-            (self.bad if user is None else self.good).add(user or id)
+            (user, body), id = ten[int(sent["Id"])], sent["MessageId"]
+            self._sent(id, user, body)
+
+    def _sent(self, id, user, body):
+        self.all.add(id)
+        (self.bad if user is None else self.good).add(user or id)
 
     def _around(self, user):
         """What an entry has beside its body."""
