@@ -140,8 +140,8 @@ reason cell::write_field(field_tree& fields, copy::row_writer& row) {
     row.null();
     return reasons::none;
   }
-  const std::string_view raw = converter_.wants_raw(value) ? fields.raw(field_) : std::string_view();
-  return converter_.write(value, raw, row);
+  const bool wants_raw = converter_.may_want_raw() && converter_.wants_raw(value);
+  return converter_.write(value, wants_raw ? fields.raw(field_) : std::string_view(), row);
 }
 
 reason cell::write_attribute(const record::envelope& message, copy::row_writer& row) {

@@ -80,24 +80,22 @@ reason write_json(std::string_view raw, copy::row_writer& row) {
 
 }  // namespace
 
-bool converter::is_epoch() const noexcept {
-  return plan_.change == transform::epoch_seconds || plan_.change == transform::epoch_milliseconds;
+converter::converter(column c, std::optional<mask::masker> m) : plan_(std::move(c)), mask_(std::move(m)) {
+  using enum column_type;
+  const bool has_digits = plan_.type == numeric || plan_.type == real || plan_.type == double_precision;
+  may_want_raw_ = plan_.type == jsonb || has_digits || is_epoch() || !plan_.map.empty();
+  is_plain_text_ = plan_.is_text() && !plan_.is_array && !plan_.trim && !plan_.lower &&
+                   plan_.change == transform::none && plan_.map.empty();
 }
 
-bool converter::may_want_raw() const noexcept {
-  switch (plan_.type) {
-    case column_type::jsonb:
-    case column_type::numeric:
-    case column_type::real:
-    case column_type::double_precision: return true;
-    default: return is_epoch() || !plan_.map.empty();
-  }
+bool converter::is_epoch() const noexcept {
+  return plan_.change == transform::epoch_seconds || plan_.change == transform::epoch_milliseconds;
 }
 
 bool converter::wants_raw(element value) const noexcept {
   if (plan_.type == column_type::jsonb) return true;
   const element_type type = value.type();
-  if (plan_.is_array && type == element_type::ARRAY) return may_want_raw();
+  if (plan_.is_array && type == element_type::ARRAY) return may_want_raw_;
   if (!plan_.map.empty()) return type != element_type::STRING;
   const bool is_double = type == element_type::DOUBLE;
   const bool may_be_stand_in = type == element_type::UINT64;  // see tame_numbers
@@ -114,6 +112,10 @@ bool converter::wants_raw(element value) const noexcept {
 }
 
 reason converter::write(element value, std::string_view raw, copy::row_writer& row) {
+  if (is_plain_text_) {
+    std::string_view text;
+    return value.get(text) == simdjson::SUCCESS ? write_string(text, row) : reasons::wrong_type;
+  }
   if (plan_.type == column_type::jsonb) return write_json(raw, row);
   return plan_.is_array ? write_array(value, raw, row) : write_scalar(value, raw, row);
 }

@@ -20,7 +20,7 @@ namespace sluice::record {
 /// column and thread; no allocation but for the longest value so far.
 class converter {
  public:
-  converter(column c, std::optional<mask::masker> m) : plan_(std::move(c)), mask_(std::move(m)) {}
+  converter(column c, std::optional<mask::masker> m);
 
   const column& plan() const noexcept { return plan_; }
 
@@ -28,7 +28,7 @@ class converter {
   /// simdjson does not keep all.
   bool wants_raw(simdjson::dom::element value) const noexcept;
   /// Whether it does so of any value.
-  bool may_want_raw() const noexcept;
+  bool may_want_raw() const noexcept { return may_want_raw_; }
 
   /// Any value but null. `raw` is its text, if `wants_raw`.
   reason write(simdjson::dom::element value, std::string_view raw, copy::row_writer& row);
@@ -53,6 +53,9 @@ class converter {
 
   column plan_;
   std::optional<mask::masker> mask_;
+  bool is_plain_text_ =
+      false;  ///< most columns: one text, which goes into the row, or through its mask, as it is
+  bool may_want_raw_ = false;
   std::string scratch_;
 };
 

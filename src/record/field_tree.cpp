@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 
 #include "record/raw_json.hpp"
 
@@ -75,42 +76,46 @@ std::optional<field_tree::node_index> field_tree::find(simdjson::dom::element ro
   unknown_ = false;
   nodes_[0].raw = text;
   nodes_[0].raw_known = pass_;
-  return visit(0, root);
+  nodes_[0].value = root;
+  nodes_[0].seen = pass_;
+  return visit_below(0);
 }
 
 // These call one another as deep as the plan's pointers are, not as deep as the body.
 // NOLINTBEGIN(misc-no-recursion)
 
-std::optional<field_tree::node_index> field_tree::visit(node_index at, simdjson::dom::element value) {
-  nodes_[at].value = value;
-  nodes_[at].seen = pass_;
-  if (nodes_[at].children.empty()) return std::nullopt;
-  nodes_[at].found.clear();
-  if (simdjson::dom::object members; value.get(members) == simdjson::SUCCESS) {
+std::optional<field_tree::node_index> field_tree::visit_below(node_index at) {
+  node& n = nodes_[at];
+  if (n.children.empty()) return std::nullopt;
+  n.found.clear();
+  if (simdjson::dom::object members; n.value.get(members) == simdjson::SUCCESS) {
     return visit_object(at, members);
   }
-  if (simdjson::dom::array items; value.get(items) == simdjson::SUCCESS) return visit_array(at, items);
+  if (simdjson::dom::array items; n.value.get(items) == simdjson::SUCCESS) return visit_array(at, items);
   return std::nullopt;
 }
 
-std::optional<field_tree::node_index> field_tree::meet(node_index met, std::uint32_t ordinal,
-                                                       simdjson::dom::element value) {
+inline std::optional<field_tree::node_index> field_tree::meet(node_index met, std::uint32_t ordinal,
+                                                              simdjson::dom::element value) {
   node& found = nodes_[met];
   if (found.seen == pass_) return met;
-  found.ordinal = ordinal;
-  nodes_[found.parent].found.push_back(met);
-  return visit(met, value);
+  found.value = value;
+  found.seen = pass_;
+  if (has_text()) {
+    found.ordinal = ordinal;
+    nodes_[found.parent].found.push_back(met);
+  }
+  return found.children.empty() ? std::nullopt : visit_below(met);
 }
 
 std::optional<field_tree::node_index> field_tree::visit_object(node_index at, simdjson::dom::object members) {
-  std::vector<child>& children = nodes_[at].children;
+  const std::span<child> children = nodes_[at].children;
   std::size_t* guess = &nodes_[at].first;
   std::uint32_t ordinal = 0;
   for (const auto& [key, value] : members) {
-    const std::size_t start = *guess;
-    std::size_t tried = start;
+    std::size_t tried = *guess;
     std::size_t left = children.size();
-    while (left > 0 && children[tried].name != key) {
+    while (left > 0 && !children[tried].is_called(key)) {
       --left;
       if (++tried == children.size()) tried = 0;
     }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,7 +34,7 @@ class field_tree {
   node_index add(const std::vector<std::string>& names);
 
   /// Finds all fields; stops at the first wanted name that an object has twice, and gives its node. `text` is
-  /// the value's own, for `raw` and `write_unknown`.
+  /// the value's own, for `raw` and `write_unknown`; it may be empty if nobody will ask for these.
   std::optional<node_index> find(simdjson::dom::element root, std::string_view text);
 
   bool has(node_index field) const noexcept { return nodes_[field].seen == pass_; }
@@ -57,6 +58,10 @@ class field_tree {
     std::string name;
     node_index node;
     std::size_t next = 0;  ///< the child that came after this one last time
+
+    bool is_called(std::string_view key) const noexcept {
+      return name.size() == key.size() && std::memcmp(name.data(), key.data(), key.size()) == 0;
+    }
   };
   struct node {
     node_index parent = 0;
@@ -66,15 +71,16 @@ class field_tree {
     simdjson::dom::element value{};
     std::uint64_t seen = 0;           ///< the pass that found it
     std::uint32_t ordinal = 0;        ///< among the members of its parent
-    std::vector<node_index> found{};  ///< of its children, in the document's order
+    std::vector<node_index> found{};  ///< of its children, in the document's order; when there is a text
     std::string_view raw{};
     std::uint64_t raw_known = 0;  ///< the pass that set it
   };
 
-  std::optional<node_index> visit(node_index at, simdjson::dom::element value);
+  std::optional<node_index> visit_below(node_index at);
   std::optional<node_index> visit_object(node_index at, simdjson::dom::object members);
   std::optional<node_index> visit_array(node_index at, simdjson::dom::array items);
   std::optional<node_index> meet(node_index met, std::uint32_t ordinal, simdjson::dom::element value);
+  bool has_text() const noexcept { return !nodes_[0].raw.empty(); }
   const child* find_child(node_index at, std::string_view name) const noexcept;
   char* write_unknown(node_index at, std::string_view text, char* out);
 

@@ -60,14 +60,14 @@ outcome reader::impl::read(std::string_view body, const envelope& e, copy::arena
   found.message = &e;
   found.row_number = 0;
   event.reset();
-  outcome read = has_envelope() ? read_enveloped(document, body, out) : read_record(document, body, out);
+  const std::string_view text = wants_text ? body : std::string_view();
+  outcome read = has_envelope() ? read_enveloped(document, text, out) : read_record(document, text, out);
   read.business_key = event;
   return read;
 }
 
-/// A row, if the record says which event it is, or nobody asks.
+/// A row, if the record says which event it is.
 outcome reader::impl::identify(const field_tree& record) {
-  if (!key) return {};
   uuid id{};
   std::string at;
   if (const reason why = key->read(record, id, at); why != reasons::none) return refused(why, at);
@@ -92,7 +92,7 @@ outcome reader::impl::read_enveloped(element document, std::string_view text, co
     return refused(why, record_pointer());
   }
   if (!record.is_object()) return refused(reasons::not_an_object, record_pointer());
-  return read_record(record, message, out);
+  return read_record(record, wants_text ? message : std::string_view(), out);
 }
 
 outcome reader::impl::read_record(element record, std::string_view text, copy::arena& out) {
@@ -104,7 +104,9 @@ outcome reader::impl::read_list(element record, std::string_view text, copy::are
   field_tree& around = found.body;
   if (const auto twice = around.find(record, text)) return refused_twice(source::body, *twice);
   if (refuses_unknown && around.has_unknown()) return refused(reasons::unknown_field);
-  if (outcome known = identify(around); known.what != outcome::kind::row) return known;
+  if (key) {
+    if (outcome known = identify(around); known.what != outcome::kind::row) return known;
+  }
   if (!around.has(rows_field)) {
     // What S3 sends when notifications are switched on.
     const bool is_test = form == body_form::s3 && around.has(event_field) &&
@@ -133,7 +135,7 @@ outcome reader::impl::read_list(element record, std::string_view text, copy::are
 outcome reader::impl::read_row(element object, std::string_view text, copy::arena& out) {
   if (const auto twice = found.row.find(object, text)) return refused_twice(source::row, *twice);
   if (refuses_unknown && found.row.has_unknown()) return refused(reasons::unknown_field);
-  if (rows.empty()) {
+  if (key && rows.empty()) {
     if (outcome known = identify(found.row); known.what != outcome::kind::row) return known;
   }
   copy::row_writer row(out);

@@ -142,10 +142,14 @@ checked<std::int64_t> packed(std::string_view text) noexcept {
   std::int64_t value = 0;
   cursor in(text);
   for (std::int64_t unit = 1'000'000; unit > 0; unit /= 1'000) {
-    const auto part = whole(in.digits());
-    if (!part) return part.error();
-    if (*part > part_max) return reasons::out_of_range;
-    value += *part * unit;
+    const std::string_view digits = in.digits();
+    if (digits.empty()) return reasons::bad_version;
+    std::int64_t part = 0;
+    for (const char c : digits) {
+      part = part * 10 + (c - '0');
+      if (part > part_max) return reasons::out_of_range;
+    }
+    value += part * unit;
     if (!in.take(".")) break;
     if (unit == 1) return reasons::bad_version;
   }
