@@ -1,10 +1,14 @@
 #include "app/cli.hpp"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -198,12 +202,18 @@ int parse_and_run(int argc, char** argv) {
   return todo();
 }
 
-/// Keeps all of it out of swap space, where memory may be locked without limit. With a limit, locking what is
-/// to come would make allocations fail one day (mlockall(2)); then the key ring alone is locked.
-void lock_memory() {
+bool may_lock_without_limit() {
   rlimit limit{};
-  if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY)
-    static_cast<void>(mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT));
+  if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY) return true;
+  __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> sets{};
+  return syscall(SYS_capget, &head, sets.data()) == 0 && (sets[0].effective >> CAP_IPC_LOCK & 1U) != 0;
+}
+
+/// Keeps all of our memory out of swap space. Under a limit this would make an allocation fail one day
+/// (mlockall(2)); then the key ring alone is locked.
+void lock_memory() {
+  if (may_lock_without_limit()) static_cast<void>(mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT));
 }
 
 }  // namespace
