@@ -123,6 +123,21 @@ def test_a_wrong_column_type_is_named_with_both_types(ready):
     refused(ready, words=["app_version", "bigint", "integer"])
 
 
+def test_a_table_s_own_column_that_is_too_short_for_tokens_is_named(ready):
+    ready.sql("ALTER TABLE user_logins ALTER COLUMN masked_ip TYPE varchar(20)")
+    refused(ready, words=["masked_ip", "varchar(256)", "20"])
+    assert ready.count("user_logins") == 0
+
+
+@pytest.mark.parametrize("command", ["drain", "run", "check", "mask"])
+def test_without_a_key_no_command_masks(ready, command):
+    arguments = [command, "10.0.0.1"] if command == "mask" else [command]
+    done = ready.run(*arguments, env=ready.environment(SLUICE_KEYS=None, SLUICE_ADMIN="off"), timeout=60)
+    assert done.returncode == 2 and "sluice keygen" in done.stdout + done.stderr, done
+    assert "10.0.0.1" not in done.stdout
+    assert ready.count("user_logins") == 0
+
+
 def test_an_unknown_key_in_a_file_is_named_with_its_line(ready):
     file = ready.folder / "login.toml"
     file.write_text('[queue]\nname = "login-queue"\nwiat = "5s"\n')
@@ -144,6 +159,7 @@ def test_an_unknown_key_of_a_column_is_named_with_its_line(ready):
         ('type = "varchar(24)"\nmask = "aes_siv"', ["column c", "varchar(24)", "25 characters"]),
         ('type = "varchar(15)"\nmask = "ipcrypt_pfx"', ["varchar(15)", "longer"]),
         ('type = "integer"\nmask = "aes_siv"', ["only text and varchar can be masked"]),
+        ('type = "text"\nmask = { scheme = "hmac_sha256", key = "k9" }', ["column c", "no key 'k9'"]),
     ],
 )
 def test_a_mask_that_cannot_hold_is_refused(ready, column, words):

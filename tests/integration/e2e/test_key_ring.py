@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from world import SAMPLES
+
 
 @pytest.fixture
 def ringed(world):
@@ -83,6 +85,26 @@ def test_a_ring_is_not_changed_for_the_worse(ringed, arguments, words):
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
     assert ringed.ring.read_text() == before
+
+
+def test_a_retired_key_opens_bodies_that_it_sealed_and_a_destroyed_one_does_not(ringed):
+    """The message without its fields is sealed under k1, another under k2."""
+    [sealed_first] = [line for line in SAMPLES.read_text().splitlines() if "foo" in json.loads(line)]
+    ringed.ok("init-db")
+    ringed.ok("send", SAMPLES, "--create")
+    ringed.ok("drain", env=env(ringed))
+    ringed.ok("keys", "add", "k2", env=env(ringed))
+    ringed.ok("keys", "primary", "k2", env=env(ringed))
+    second = ringed.folder / "second.ndjson"
+    second.write_text('{"bar": "baz"}\n')
+    ringed.ok("send", second)
+    ringed.ok("drain", env=env(ringed))
+    show = ["quarantine", "show", "--reason", "ticket 8"]
+    assert sorted(ringed.ok(*show, env=env(ringed)).stdout.splitlines()) == sorted([sealed_first, '{"bar": "baz"}'])
+    assert sorted(json.loads((ringed.folder / "audit.log").read_text().splitlines()[-1])["key_ids"]) == ["k1", "k2"]
+    ringed.ok("keys", "remove", "k1", env=env(ringed))
+    gone = ringed.run(*show, env=env(ringed))
+    assert gone.returncode == 2 and "no key 'k1'" in gone.stderr and "foo" not in gone.stdout
 
 
 def test_rows_are_opened_by_a_condition_whatever_it_holds(ringed):

@@ -8,7 +8,10 @@ import secrets
 import signal
 import urllib.request
 
+import pytest
+
 from scan import forms, scan
+from test_bad_messages import dead_letters
 from world import wait_for
 
 MESSAGES = 50_000
@@ -39,9 +42,9 @@ def refusing_table(world):
     )
 
 
-def bodies(ip_mark, device_mark):
+def bodies(ip_mark, device_mark, messages):
     refused = list(REFUSING.values())
-    for n in range(MESSAGES):
+    for n in range(messages):
         body = {
             "user_id": f"u{n}", "app_version": "2.3.0", "device_type": "android", "locale": "RU",
             "ip": f"{ip_mark}{n}", "device_id": f"{device_mark}{n}", "unknown": f"{device_mark}{n}",
@@ -84,29 +87,20 @@ def test_a_value_is_found_in_every_form(tmp_path):
     assert len(forms(value)) >= 7
 
 
-def test_nothing_raw_is_left_behind(world, tmp_path):
-    mark = secrets.token_hex(4)
-    ip_mark, device_mark = f"RawIp{mark}x", f"RawDev{mark}x"
-    refusing_table(world)
-    sent = tmp_path / "sent.ndjson"
-    sent.write_text("".join(body + "\n" for body in bodies(ip_mark, device_mark)))
-    world.ok("send", sent, "--create")
-
+def run_through_faults(world, settled, goals, **settings):
+    """Until the last of `goals` is settled; what stands beside the others is done when so many are."""
     spare = world.folder / "tmp"
     spare.mkdir()
     address = f"127.0.0.1:{20_000 + secrets.randbelow(12_000)}"
     env = world.environment(
         SLUICE_LOG_LEVEL="debug", SLUICE_LOG_FORMAT="json", SLUICE_ADMIN=address, SLUICE_VISIBILITY="6s", SLUICE_BATCH_ROWS="1000",
-        TMPDIR=str(spare),
+        TMPDIR=str(spare), **settings,
     )
     (world.folder / "check.txt").write_text(world.run("check", env=env).stdout + world.run("check", "--print-config", env=env).stdout)
 
-    def settled():
-        return world.count("user_logins") + world.count("sluice.quarantine")
-
     logs = open(world.folder / "sluice.log", "ab")
     process = None
-    for goal, fault in ((6_000, "kill"), (12_000, "terminate sessions"), (20_000, "kill"), (28_000, "terminate sessions"), (MESSAGES, None)):
+    for goal, fault in goals:
         if process is None:
             process = world.start("run", env=env, stdout=logs, stderr=logs, cwd=world.folder)
         wait_for(lambda goal=goal: settled() >= goal, f"{goal} messages", 120, process)
@@ -121,22 +115,69 @@ def test_nothing_raw_is_left_behind(world, tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
 
+
+def look_at_what_is_left(world, marks):
+    """Neither the marks nor the keys; and the server's log has the errors, without what they are about."""
+    world.sql("SELECT * FROM pg_stat_activity; CHECKPOINT")
+    world.stop_queue()
+    world.restart_server()
+    left = [world.server / "data", world.folder]
+    keys = re.search(r'= "([A-Za-z0-9+/=]{40,})"', world.keys)[1]
+    assert scan(left, [mark.encode() for mark in marks]) == []
+    assert scan(left, [keys.rstrip("=").encode(), base64.b64decode(keys)[:12].hex().encode()]) == []
+    log = (world.server / "data/log").read_text(errors="replace")
+    for state in REFUSING:
+        assert f" {state}: " in log or f"{state}:" in log, state
+    assert scan(left, [b"u4242"]), "what is not masked is there to be found"
+
+
+def test_nothing_raw_is_left_behind(world, tmp_path):
+    mark = secrets.token_hex(4)
+    ip_mark, device_mark = f"RawIp{mark}x", f"RawDev{mark}x"
+    refusing_table(world)
+    sent = tmp_path / "sent.ndjson"
+    sent.write_text("".join(body + "\n" for body in bodies(ip_mark, device_mark, MESSAGES)))
+    world.ok("send", sent, "--create")
+
+    def settled():
+        return world.count("user_logins") + world.count("sluice.quarantine")
+
+    goals = [(6_000, "kill"), (12_000, "terminate sessions"), (20_000, "kill"), (28_000, "terminate sessions"), (MESSAGES, None)]
+    run_through_faults(world, settled, goals)
     assert settled() == MESSAGES
     reasons = {(reason, state) for reason, state in world.sql("SELECT DISTINCT reason, sqlstate FROM sluice.quarantine")}
     assert {state for _, state in reasons if state} == REFUSING.keys(), reasons
     assert len({reason for reason, state in reasons if not state}) >= 4, reasons
-    world.sql("SELECT * FROM pg_stat_activity; CHECKPOINT")
-    world.stop_queue()
-    world.restart_server()
+    look_at_what_is_left(world, [ip_mark, device_mark])
 
-    left = [world.server / "data", world.folder]
-    keys = re.search(r'= "([A-Za-z0-9+/=]{40,})"', world.keys)[1]
-    assert scan(left, [ip_mark.encode(), device_mark.encode()]) == []
-    assert scan(left, [keys.rstrip("=").encode(), base64.b64decode(keys)[:12].hex().encode()]) == []
-    log = (world.server / "data/log").read_text(errors="replace")
-    for state in REFUSING:
-        assert f" {state}: " in log or f"{state}:" in log, f"{state} is in the server's log, without what it is about"
-    assert scan(left, [b"u4242"]), "what is not masked is there to be found"
+
+@pytest.mark.parametrize("policy", ["dlq", "leave"])
+def test_bad_messages_are_in_the_dead_letter_queue_and_nowhere_else(world, tmp_path, policy):
+    """There they are as they came: that is the policy. Nothing else of them is left, nor of the good ones."""
+    messages = 10_000
+    mark = secrets.token_hex(4)
+    ip_mark, device_mark = f"RawIp{mark}x", f"RawDev{mark}x"
+    refusing_table(world)
+    sent = tmp_path / "sent.ndjson"
+    lines = list(bodies(ip_mark, device_mark, messages))
+    sent.write_text("".join(line + "\n" for line in lines))
+    # A crash costs a good message one receive, too.
+    world.restart_queue("--queue", "login-dead", "--queue", "login-queue,VisibilityTimeout=3,DeadLetter=login-dead:5")
+    world.ok("send", sent)
+
+    def settled():
+        return world.count("user_logins") + world.stats()["queues"]["login-dead"]["visible"]
+
+    goals = [(2_000, "kill"), (4_000, "terminate sessions"), (messages, None)]
+    run_through_faults(world, settled, goals, SLUICE_BAD_MESSAGES=policy, SLUICE_WAIT="1s")
+    stored = {user for [user] in world.sql("SELECT user_id FROM user_logins")}
+    assert world.count("sluice.quarantine") == 0 and world.count("user_logins") == len(stored)
+    letters = dead_letters(world)
+    assert {letter["Body"] for letter in letters} == {line for n, line in enumerate(lines) if f"u{n}" not in stored}
+    told = json.dumps([letter.get("MessageAttributes", {}) for letter in letters])
+    assert (policy == "dlq") == ("sluice.reason" in told)
+    assert ip_mark not in told and device_mark not in told
+    look_at_what_is_left(world, [ip_mark, device_mark])
 
 
 def test_what_is_not_masked_and_refused_is_in_the_server_s_log_unless_it_is_told_to_be_terse(world):
