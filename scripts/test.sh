@@ -75,7 +75,7 @@ python_packages() {
     echo "$wanted" >build/venv/installed
 }
 # python_tests PRESET PLACE: with the programs of that preset.
-python_tests() { SLUICE_BIN=$root/build/$1/bin with_postgres build/venv/bin/python -m pytest -q "tests/$2"; }
+python_tests() { SLUICE_BIN=$root/build/$1/bin with_postgres build/venv/bin/python -m pytest -q -n 3 "tests/$2"; }
 
 # crash PRESET: processes and PostgreSQL are killed, and every message is counted.
 crash() {
@@ -99,16 +99,29 @@ clang_tidy() {
   return 1
 }
 
+# fuzz_one FUZZER: from its corpus in the tree; what it finds beside that stays in build/.
+fuzz_one() {
+  name=$(basename "$1")
+  mkdir -p "build/asan/corpus/$name"
+  "$1" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
+    "build/asan/corpus/$name" "tests/fuzz/corpus/$name"
+}
+
+# Two at a time.
 fuzz() {
-  seconds=${FUZZ_SECONDS:-20}
-  for fuzzer in build/asan/fuzz/*; do
-    [ -x "$fuzzer" ] || { echo "no fuzzers in build/asan/fuzz"; return 1; }
-    name=$(basename "$fuzzer")
-    corpus=tests/fuzz/corpus/$name
-    fresh=build/asan/corpus/$name
-    mkdir -p "$fresh"
-    "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 "$fresh" "$corpus" || return 1
+  [ -x build/asan/fuzz/record_body ] || { echo "no fuzzers in build/asan/fuzz"; return 1; }
+  failures=0
+  # shellcheck disable=SC2046  # a list of words
+  set -- $(find build/asan/fuzz -maxdepth 1 -type f -perm -u+x)
+  while [ $# -gt 0 ]; do
+    fuzz_one "$1" & one=$!
+    two=
+    [ $# -eq 1 ] || { fuzz_one "$2" & two=$!; shift; }
+    shift
+    wait $one || failures=1
+    [ -z "$two" ] || wait "$two" || failures=1
   done
+  return $failures
 }
 
 # Of src/, by all tests but those with sanitizers. The page of each file is in build/coverage/html.
