@@ -14,6 +14,8 @@ if(SLUICE_WERROR)
   target_compile_options(sluice_options INTERFACE -Werror)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # clang's default: a function of one file may be inlined there, though the library is position-independent.
+  target_compile_options(sluice_options INTERFACE -fno-semantic-interposition)
   # g++ 12 to 14 report these on inlined Boost and libstdc++ code at -O2 (GCC bugs 105562,
   # 107138), and coroutine frames of Asio, which has new and delete of its own, as mismatched; clang covers them.
   target_compile_options(sluice_options INTERFACE

@@ -44,7 +44,8 @@ template <class T>
 using awaitable = boost::asio::awaitable<T>;
 
 constexpr int partition_days_ahead = 3;
-constexpr int ledger_retention_days = 15;  // SQS keeps a message for at most 14 days
+constexpr int ledger_retention_days = 15;     // SQS keeps a message for at most 14 days
+constexpr std::uint64_t backlog_min = 1'000;  ///< messages that wait: more than a few receives at once
 constexpr auto upkeep_every = 1h;
 constexpr auto emf_every = 1min;
 constexpr auto protection_every = 1s;
@@ -225,6 +226,7 @@ result<> service::make_workers() {
     if (auto made = make_lane(*w); !made) return made;
     workers_.push_back(std::move(w));
   }
+  if (pipeline::read_backlog(queue_.attributes).visible >= backlog_min) help();
   for (const auto& each : workers_) {
     worker& w = *each;
     boost::asio::co_spawn(w.loop, w.lane->run(), [&w](std::exception_ptr e, result<> outcome) {

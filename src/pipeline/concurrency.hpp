@@ -25,16 +25,15 @@ class concurrency {
 
   concurrency(std::size_t least, std::size_t most) : least_(least), most_(most), now_(least) {}
 
-  /// `asked` where the call tells the server's speed: not if it opened its connection or waited for messages.
+  /// `asked` where the call's time tells the server's speed: not if it opened its connection or waited for
+  /// messages.
   void answered(demand d, std::optional<time> asked, time at) noexcept {
     if (d == demand::less && now_ > least_) set(now_ - 1);
-    if (d == demand::more && asked && !slow_) set(now_ + 1);
+    if (d == demand::more && !slow_) set(now_ + 1);
     if (asked) measure(*asked, at);
   }
-  /// From nothing, where the least is nothing.
-  void begin() noexcept {
-    if (now_ == 0) set(1);
-  }
+  /// There is a lot to do: begins with as many as tell the server's speed in one round.
+  void begin() noexcept { set(std::max(now_, round_min)); }
   /// The peer asks for less.
   void throttled() noexcept { set(now_ / 2); }
   std::size_t get() const noexcept { return now_; }

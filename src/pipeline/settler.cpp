@@ -17,6 +17,7 @@ constexpr std::size_t call_size = sqs::batch_entries_max;
 }  // namespace
 
 void lane::ask(batch& b, call what) {
+  if (tickets_.empty() && b.rows.size() > 10 * call_size) settle_limit_.begin();
   const bool later = what == call::give_back && stopping() && !received_all_;
   for (std::size_t first = 0; first < b.rows.size(); first += call_size) {
     const ticket one{&b, first, std::min(call_size, b.rows.size() - first), what};

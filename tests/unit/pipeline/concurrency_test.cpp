@@ -94,10 +94,25 @@ TEST_CASE("throttling halves the number") {
   CHECK(c.get() == 1);
 }
 
-TEST_CASE("an answer whose time tells nothing brings no more") {
+TEST_CASE("an answer whose time tells nothing asks for one more, and is not measured") {
   concurrency c(1, 64);
-  for (int i = 0; i < 15; ++i) c.answered(demand::more, std::nullopt, {});
-  CHECK(c.get() == 1);
+  answer(c, 8, demand::same);  // 20 ms each
+  for (int i = 0; i < 15; ++i) c.answered(demand::more, std::nullopt, concurrency::time{} + 10s);
+  CHECK(c.get() == 16);
+  answer(c, 99, demand::more);
+  CHECK(c.get() == 64);
+}
+
+TEST_CASE("where there is a lot to do it begins with a round, and never lowers the number") {
+  concurrency c(0, 64);
+  c.begin();
+  CHECK(c.get() == 8);
+  answer(c, 99, demand::more);
+  c.begin();
+  CHECK(c.get() == 64);
+  concurrency few(1, 4);
+  few.begin();
+  CHECK(few.get() == 4);
 }
 
 TEST_CASE("a far server gets as many calls as it takes to keep it busy") {
