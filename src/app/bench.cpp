@@ -18,9 +18,21 @@ template <class T>
 using awaitable = boost::asio::awaitable<T>;
 using executor = boost::asio::any_io_executor;
 
-/// The settings, but for a table like the target and of its own, and a quarantine whatever is done else.
+/// PostgreSQL cuts longer names: the table would be the target itself.
+std::string name_beside(std::string table) {
+  constexpr std::size_t name_bytes_max = 63;
+  constexpr std::string_view suffix = "_sluice_bench";
+  std::size_t kept = std::min(table.size(), name_bytes_max - suffix.size());
+  while (kept > 0 && kept < table.size() && (static_cast<unsigned char>(table[kept]) & 0xC0U) == 0x80U)
+    --kept;
+  return table.substr(0, kept).append(suffix);
+}
+
+/// The settings, but for a table like the target and of its own, a quarantine whatever is done else, and no
+/// business keys: these would be taken for ever from the events that the sample is of.
 config on_table_of_its_own(config c) {
-  c.plan.table += "_sluice_bench";
+  c.plan.table = name_beside(std::move(c.plan.table));
+  c.plan.business_key.clear();
   c.bad = pg::bad_messages::quarantine;
   return c;
 }
@@ -61,34 +73,60 @@ awaitable<result<int>> prepare(executor on, const config& real, const config& c)
       fmt::format("CREATE TABLE {} (LIKE {} INCLUDING ALL)", name, pg::target_name(real.plan));
   if (const auto made = co_await database.query(sql); !made) {
     failure f = refused(made.error(), "make the table of the benchmark");
-    if (f.fix.empty()) f.fix = fmt::format("a benchmark that was killed leaves it: DROP TABLE {}", name);
+    if (f.code == sqlstate("42P07"))
+      f.fix = fmt::format("a benchmark that was killed leaves it: DROP TABLE {}", name);
     co_return f;
   }
   co_return exit_code::done;
 }
 
-/// What a benchmark has left in the database, and takes away.
+/// What a benchmark has left in the database.
 struct leavings {
   std::uint64_t rows = 0;
   std::uint64_t set_aside = 0;
 };
 
-awaitable<result<int>> take_away(executor on, const config& c, leavings& found) {
+// Whether that is each message once, in the table or in the quarantine, and nobody else's.
+bool is_right(const config& c, std::uint64_t sent, const observe::counters& counted, const leavings& found) {
+  // Elsewhere a message may make several rows, or meet another with its key.
+  const bool each_is_a_row = c.mode != pg::load_mode::upsert && c.plan.rows.empty();
+  return each_is_a_row ? found.rows + found.set_aside == sent : counted.deleted.get() == sent;
+}
+
+// Takes away what is the benchmark's own. What else may be there could be messages of somebody who sent
+// meanwhile, and they are nowhere else.
+awaitable<result<int>> take_away(executor on, const config& c, std::uint64_t sent,
+                                 const observe::counters& counted) {
   pg::connection database(std::move(on), c.database);
   if (auto connected = co_await database.connect(); !connected) co_return connected.error();
   const std::string name = pg::target_name(c.plan);
-  const auto counted = co_await database.query("SELECT count(*) FROM " + name);
-  if (!counted) co_return refused(counted.error(), "count the rows");
-  found.rows = std::stoull(counted->values.at(0).at(0).value());
+  const auto rows = co_await database.query("SELECT count(*) FROM " + name);
+  if (!rows) co_return refused(rows.error(), "count the rows");
   pg::quarantine_filter own;
   own.target = name;
-  const auto aside = co_await pg::drop_quarantine(database, own);
+  const auto aside = co_await pg::count_quarantine(database, own);
   if (!aside) co_return aside.error();
-  found.set_aside = *aside;
-  if (const auto gone = co_await database.query("DROP TABLE " + name); !gone) {
-    co_return refused(gone.error(), "drop the table of the benchmark");
+
+  const leavings found{.rows = std::stoull(rows->values.at(0).at(0).value()), .set_aside = *aside};
+  const bool nothing_was_loaded = found.rows == 0 && found.set_aside == 0;
+  const bool right = is_right(c, sent, counted, found);
+  if (right || nothing_was_loaded) {
+    if (auto dropped = co_await pg::drop_quarantine(database, own); !dropped) co_return dropped.error();
+    if (const auto gone = co_await database.query("DROP TABLE " + name); !gone)
+      co_return refused(gone.error(), "drop the table of the benchmark");
   }
-  co_return exit_code::done;
+  if (right) {
+    fmt::print("  checked: {} messages, {} rows, {} set aside\n", grouped(sent), grouped(found.rows),
+               grouped(found.set_aside));
+    co_return exit_code::done;
+  }
+  print_failure(
+      {errc::bad_answer,
+       fmt::format("{} messages were sent, {} are rows of {}, {} were set aside", grouped(sent),
+                   grouped(found.rows), name, grouped(found.set_aside)),
+       "the table is kept, in case that somebody else sent messages, too; if it was stopped, the rest is in "
+       "the queue: purge it"});
+  co_return exit_code::failed;
 }
 
 void print_times(std::string_view what, const observe::histogram& times) {
@@ -96,29 +134,11 @@ void print_times(std::string_view what, const observe::histogram& times) {
   fmt::print("  {:<20}{:>9.1f} ms{:>9.1f} ms\n", what, all.quantile(0.5) * 1e3, all.quantile(0.99) * 1e3);
 }
 
-// Whether the rows are right: each message once, in the table or in the quarantine.
-int conclude(const config& c, std::uint64_t sent, const observe::counters& counted, const leavings& found) {
+void print_all_times(const observe::counters& counted) {
   fmt::print("  {:<20}{:>12}{:>12}\n", "how long it took", "half", "99%");
   print_times("ReceiveMessage", counted.receive_time);
   print_times("COPY and COMMIT", counted.load_time);
   print_times("DeleteMessageBatch", counted.delete_time);
-
-  // Elsewhere a message may make several rows, or meet another with its key.
-  const bool each_is_a_row =
-      c.mode != pg::load_mode::upsert && c.plan.business_key.empty() && c.plan.rows.empty();
-  const std::uint64_t settled = found.rows + found.set_aside;
-  bool right = counted.deleted.get() >= sent;
-  if (each_is_a_row) right = settled == sent || (c.mode == pg::load_mode::at_least_once && settled > sent);
-  if (right) {
-    fmt::print("  checked: {} messages, {} rows, {} set aside\n", grouped(sent), grouped(found.rows),
-               grouped(found.set_aside));
-    return exit_code::done;
-  }
-  print_failure({errc::bad_answer,
-                 fmt::format("{} messages were sent, {} are rows, {} were set aside", grouped(sent),
-                             grouped(found.rows), grouped(found.set_aside)),
-                 "if it was stopped, the rest is in the queue: purge it"});
-  return exit_code::failed;
 }
 
 }  // namespace
@@ -132,15 +152,9 @@ int bench(const config& real, const send_options& o) {
   observe::counters counted;
   int code = send(c, o, sent);
   if (code == exit_code::done) code = run(c, true, counted);
-
-  leavings found;
-  const int gone = run_to_end([&](executor on) { return take_away(std::move(on), c, found); });
-  if (code != exit_code::done) {
-    if (sent > 0)
-      fmt::print(stderr, "sluice: the messages that it sent may still be in the queue: purge it\n");
-    return code;
-  }
-  return gone == exit_code::done ? conclude(c, sent, counted, found) : gone;
+  if (code == exit_code::done) print_all_times(counted);
+  const int checked = run_to_end([&](executor on) { return take_away(std::move(on), c, sent, counted); });
+  return code == exit_code::done ? checked : code;
 }
 
 }  // namespace sluice::app

@@ -14,6 +14,7 @@
 #include "mask/sealer.hpp"
 #include "pg/loader.hpp"
 #include "record/reader.hpp"
+#include "record/reasons.hpp"
 
 namespace sluice::app {
 namespace {
@@ -26,7 +27,9 @@ constexpr std::size_t page = 1'000;  ///< entries in one transaction
 /// From the quarantine into the table, by the plan as it is now.
 class replay {
  public:
-  replay(const mask::key_ring& keys, record::reader reader) : keys_(keys), reader_(std::move(reader)) {}
+  /// `damaged_too`: bodies that were changed on their way, which nobody should load unasked.
+  replay(const mask::key_ring& keys, record::reader reader, bool damaged_too)
+      : keys_(keys), reader_(std::move(reader)), damaged_too_(damaged_too) {}
 
   /// Puts what can be a row now into `s`; counts what cannot.
   result<> read(const std::vector<pg::quarantine_entry>& entries, copy::segment& s);
@@ -38,6 +41,7 @@ class replay {
 
   const mask::key_ring& keys_;
   record::reader reader_;
+  bool damaged_too_;
   std::uint64_t rows_ = 0;
   std::uint64_t messages_ = 0;
   std::map<std::string, std::uint64_t> staying_;  ///< by reason
@@ -45,6 +49,10 @@ class replay {
 
 result<> replay::read(const std::vector<pg::quarantine_entry>& entries, copy::segment& s) {
   for (const pg::quarantine_entry& e : entries) {
+    if (e.reason == record::reasons::wrong_digest && !damaged_too_) {
+      ++staying_["wrong_digest: its body is not what was sent; --code wrong_digest loads it all the same"];
+      continue;
+    }
     if (!e.body) {
       ++staying_["its body was not kept"];
       continue;
@@ -119,7 +127,8 @@ awaitable<result<int>> replay_all(boost::asio::any_io_executor executor, const c
   pg::quarantine_filter filter = o.filter;
   filter.target = plan->target;
   pg::quarantine_position after;
-  replay run(**keys, *std::move(reader));
+  const bool damaged_too = filter.reason == record::reasons::wrong_digest || !filter.ids.empty();
+  replay run(**keys, *std::move(reader), damaged_too);
   copy::segment s({.rows_max = page, .body_bytes = 0, .handle_bytes = 0});
   for (;;) {
     const auto entries = co_await pg::read_quarantine(database, filter, after, page, true);

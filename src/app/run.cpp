@@ -90,6 +90,7 @@ class service {
   result<> reload_keys();
   awaitable<void> keep_ledger();
   awaitable<void> report_emf();
+  void ended(const worker& w);
   void help();
   void stop_all();
   void show(progress& bar);
@@ -236,13 +237,18 @@ result<> service::make_workers() {
     ++alive_;
     w.thread = std::thread([this, &w] {
       w.loop.run();
-      boost::asio::post(loop_, [this] {
-        --alive_;
-        changed_.notify();
-      });
+      boost::asio::post(loop_, [this, &w] { ended(w); });
     });
   }
   return {};
+}
+
+// The others go with one that failed: it may be the one that looks out for them, and who starts sluice anew
+// has to know.
+void service::ended(const worker& w) {
+  --alive_;
+  if (!w.outcome || w.broken) stop_all();
+  changed_.notify();
 }
 
 // From a loop's thread: the workers are all made before the first loop runs.

@@ -5,9 +5,11 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -64,6 +66,7 @@ class lane {
   void call_for_help(steady_time now);
   void received(std::size_t messages, steady_time asked, clock::duration took, bool connected);
   awaitable<void> place(queue& from, std::span<const sqs::message> messages, steady_time hidden);
+  bool is_torn(const sqs::message& m);
   bool try_place(const sqs::message& m, steady_time hidden);
   bool encode(batch& b, const sqs::message& m, copy::segment::entry e);
   awaitable<bool> receive_failed(const failure& f, backoff& wait);
@@ -150,6 +153,7 @@ class lane {
   std::size_t impaired_ = 0;    ///< loaders whose database does not answer: receive nothing meanwhile
   std::uint64_t returns_ = 0;   ///< how often a batch went back
   steady_time called_for_help_{};
+  std::map<std::string, std::uint32_t> torn_;  ///< by message id: how often its digest was wrong
   steady_time empty_since_{};
   std::optional<steady_time> stop_at_;  ///< when `stop` was called
   std::optional<failure> failure_;

@@ -15,18 +15,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::uint32_t digest_tries = 3;  // receives of a body until its digest is wrong for good
+constexpr std::uint32_t digest_tries = 3;  // wrong digests of a body until it is wrong for good
+constexpr std::size_t torn_max = 1'000;    // messages whose wrong digests are counted
 constexpr std::size_t row_bytes_max = std::size_t{256} << 20;
 constexpr std::size_t reply_bytes_max = std::size_t{8} << 20;  // of the bodies in all replies of a loop
 
 std::int64_t epoch_ms() {
   using namespace std::chrono;
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
-
-// Whether the body may be right when it comes again. Where nobody counts the receives, it is not waited for.
-bool is_torn(const sqs::message& m) noexcept {
-  return !m.digests_ok && m.receive_count > 0 && m.receive_count < digest_tries;
 }
 
 // SQS hides a message when it answers, which after a long poll is long after it was asked. It is not known
@@ -106,10 +102,12 @@ void lane::help() {
   call_pollers();
 }
 
-// One loop that keeps up with the queue needs none; one that has so many calls under way may not.
+// One loop that keeps up with the queue needs none; one that has so many calls under way may not, and one
+// that may not receive cannot.
 void lane::call_for_help(steady_time now) {
-  constexpr std::size_t busy = 8;
-  if (!ports_.call_for_help || receive_limit_.get() < busy || now - called_for_help_ < 100ms) return;
+  const bool busy = receive_limit_.get() >= std::min<std::size_t>(8, options_.pollers_max);
+  const bool held_up = impaired_ > 0 || !pool_.has_room();
+  if (!ports_.call_for_help || (!busy && !held_up) || now - called_for_help_ < 100ms) return;
   called_for_help_ = now;
   ports_.call_for_help();
 }
@@ -135,6 +133,16 @@ void lane::received(std::size_t messages, steady_time asked, clock::duration too
 }
 // NOLINTEND(misc-no-recursion)
 
+// Whether the body may be right when it comes again. Only wrong digests are counted, as receives have other
+// causes: after an outage all messages have many. Where nobody counts receives, it is not waited for.
+bool lane::is_torn(const sqs::message& m) {
+  if (m.digests_ok || m.receive_count == 0) return false;
+  if (torn_.size() >= torn_max) torn_.clear();
+  if (++torn_[std::string(m.message_id)] >= digest_tries) return false;
+  log_.warning("digest_mismatched", {{"message_id", m.message_id}});
+  return true;
+}
+
 // The views in `messages` live until this waits.
 awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages, steady_time hidden) {
   // Nobody extends what is not in a batch yet: after half of its visibility it goes back.
@@ -142,11 +150,8 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
   const auto returns = returns_;
   std::optional<message_copies> kept;
   while (!messages.empty()) {
-    if (options_.in_order && is_torn(messages.front())) {
-      // It stays hidden until its time is over, and so does what comes after it.
-      log_.warning("digest_mismatched", {{"message_id", messages.front().message_id}});
-      co_return;
-    }
+    // It stays hidden until its time is over, and so does what comes after it.
+    if (options_.in_order && is_torn(messages.front())) co_return;
     if (options_.in_order && returns_ != returns) break;  // what came before went back
     if (try_place(messages.front(), hidden)) {
       messages = messages.subspan(1);
@@ -173,10 +178,7 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
 // False when there is no room. A message that is taken is in a batch; one that may have been changed on its
 // way is left in the queue.
 bool lane::try_place(const sqs::message& m, steady_time hidden) {
-  if (is_torn(m)) {
-    log_.warning("digest_mismatched", {{"message_id", m.message_id}});
-    return true;
-  }
+  if (!options_.in_order && is_torn(m)) return true;
   const auto id = parse_uuid(m.message_id);
   if (!id) {
     fail({errc::bad_answer, "the queue gave a message id that is not a UUID",

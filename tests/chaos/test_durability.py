@@ -5,14 +5,13 @@ import os
 import pytest
 
 from cluster import Cluster
-from world import SAMPLES, new_world
+from world import SAMPLES, new_world, open_to_postgres
 
 
 @pytest.fixture
 def cluster(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("cluster")
-    for each in (folder, *folder.parents[:2]):  # as root, the database runs as user postgres
-        each.chmod(0o755)
+    open_to_postgres(folder)
     made = Cluster(folder)
     for name, value in made.env.items():
         monkeypatch.setenv(name, value)

@@ -14,6 +14,7 @@ import pytest
 
 from faults import Cut
 from test_network import recovers
+from world import open_to_postgres
 
 LOCAL_POSTGRES = pathlib.Path(__file__).resolve().parents[2] / "scripts/local-postgres.sh"
 
@@ -21,8 +22,7 @@ LOCAL_POSTGRES = pathlib.Path(__file__).resolve().parents[2] / "scripts/local-po
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
-    for each in (folder, *folder.parents[:2]):  # as root, the database runs as user postgres
-        each.chmod(0o755)
+    open_to_postgres(folder)
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1", "-addext",
             "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"]
     subprocess.run(made, check=True, capture_output=True)

@@ -73,6 +73,10 @@ def test_a_body_that_never_comes_as_it_was_sent_is_set_aside_and_a_drain_ends(le
     assert "wrong_digest" in done.stdout
     assert least.sql("SELECT reason, receive_count FROM sluice.quarantine") == [["wrong_digest", "3"]]
     assert least.count("user_logins") == 99 and queue(least)["deleted"] == 100
+    stays = least.ok("quarantine", "replay").stdout
+    assert "its body is not what was sent" in stays and least.count("sluice.quarantine") == 1
+    asked_for = least.ok("quarantine", "replay", "--code", "wrong_digest").stdout
+    assert "missing_field" in asked_for, "the sample's body is no row either"
 
 
 def test_messages_of_a_queue_without_their_time_are_remembered(least):
@@ -176,6 +180,18 @@ def test_what_only_a_person_can_mend_stops_it_and_the_messages_go_back(running, 
     assert queue(world)["deleted"] == 100
     assert queue(world)["visible"] == 100
     assert world.count("sluice.ledger") == 100
+
+
+def test_a_failure_of_one_loop_ends_them_all(least):
+    """The loop that looks out for the others is the one that meets it."""
+    least.ok("send", SAMPLES, "--create")
+    run = Running(least, SLUICE_THREADS="3")
+    run.wait_for(lambda: least.count("user_logins") == 99, "the rows")
+    least.sql("ALTER TABLE user_logins RENAME TO elsewhere")
+    least.ok("send", SAMPLES, env=least.env)
+    code, log = run.ended()
+    assert code == 1 and "42P01" in log
+    assert queue(least)["visible"] == 100
 
 
 def test_a_queue_that_is_purged_is_received_from_again(running):

@@ -1,11 +1,13 @@
 """What an end-to-end test stands on."""
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
 import secrets
 import subprocess
+import tempfile
 import time
 import urllib.request
 
@@ -126,6 +128,13 @@ def new_world(programs, folder):
     finally:
         made.stop()
         made.admin_sql(f"DROP DATABASE {database} WITH (FORCE)")
+
+
+def open_to_postgres(folder):
+    """For a cluster in it: as root, its server runs as user postgres, who has to get there from the folder of temporary files."""
+    top = pathlib.Path(tempfile.gettempdir())
+    for each in itertools.takewhile(lambda f: f != top, [folder, *folder.parents]):
+        each.chmod(0o755)
 
 
 def wait_for(condition, what, seconds=20, process=None):

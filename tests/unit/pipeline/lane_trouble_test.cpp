@@ -176,6 +176,8 @@ TEST_CASE("a body whose digest stays wrong is waited for twice, and then set asi
   if (f.options.in_order) f.options.loaders = 1;
   f.options.visibility = f.queue.visibility = std::chrono::seconds(5);
   f.put(30);
+  const int before = GENERATE(0, 5);  // for other reasons
+  f.queue.items[12].receives = before;
   f.queue.items[12].torn = true;
   const auto started = f.time.now();
   CHECK(f.run());
@@ -184,7 +186,7 @@ TEST_CASE("a body whose digest stays wrong is waited for twice, and then set asi
   CHECK(f.table.rows.size() == 29);
   CHECK(f.table.set_aside.size() == 1);
   CHECK(f.table.set_aside[f.queue.items[12].id] == "wrong_digest");
-  CHECK(f.queue.items[12].receives == 3);
+  CHECK(f.queue.items[12].receives == before + 3);
   CHECK(f.queue.left() == 0);
 }
 
