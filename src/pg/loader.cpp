@@ -237,17 +237,17 @@ awaitable<result<ending>> loading::fast() {
   std::string sql = plan_.begin;
   std::vector<copy_source> sources;
   copy::arena ledger(0);
-  std::size_t ledger_at = 0, rows_at = 0, statements = plan_.begin_statements;
+  std::size_t ledger_at = 0, rows_at = 0;
   if (with_ledger()) {
     ledger = keys_.stream();
     sql.append("; ").append(keys_.copy_sql());
     sources.push_back({ledger.bytes()});
-    ledger_at = statements++;
+    ledger_at = plan_.begin_statements;
   }
   if (!messages.empty()) {
     sources.push_back(source(messages));
-    rows_at = statements;
-    statements += append_rows(sql);
+    rows_at = plan_.begin_statements + (with_ledger() ? 1 : 0);
+    append_rows(sql);
     ++tries_;
   }
 
