@@ -78,14 +78,17 @@ reason write_json(std::string_view raw, copy::row_writer& row) {
   return reasons::none;
 }
 
+bool is_plain_text(const column& c) {
+  return c.is_text() && !c.is_array && !c.trim && !c.lower && c.change == transform::none && c.map.empty();
+}
+
 }  // namespace
 
-converter::converter(column c, std::optional<mask::masker> m) : plan_(std::move(c)), mask_(std::move(m)) {
+converter::converter(column c, std::optional<mask::masker> m)
+    : plan_(std::move(c)), mask_(std::move(m)), is_plain_text_(is_plain_text(plan_)) {
   using enum column_type;
   const bool has_digits = plan_.type == numeric || plan_.type == real || plan_.type == double_precision;
   may_want_raw_ = plan_.type == jsonb || has_digits || is_epoch() || !plan_.map.empty();
-  is_plain_text_ = plan_.is_text() && !plan_.is_array && !plan_.trim && !plan_.lower &&
-                   plan_.change == transform::none && plan_.map.empty();
 }
 
 bool converter::is_epoch() const noexcept {

@@ -53,8 +53,7 @@ class converter {
 
   column plan_;
   std::optional<mask::masker> mask_;
-  bool is_plain_text_ =
-      false;  ///< most columns: one text, which goes into the row, or through its mask, as it is
+  bool is_plain_text_;  ///< most columns: one text, which goes into the row, or through its mask, as it is
   bool may_want_raw_ = false;
   std::string scratch_;
 };

@@ -55,9 +55,9 @@ SLUICE_INLINE void step(state& s, const std::array<numbers, 16>& words) noexcept
 }
 
 // Each text gives its next block, or one that does not count.
-SLUICE_INLINE void compress(state& s, const std::array<const char*, lanes>& blocks,
-                            const numbers& counts) noexcept {
-  std::array<numbers, 16> words;
+SLUICE_INLINE state compress(const state& s, const std::array<const char*, lanes>& blocks,
+                             const numbers& counts) noexcept {
+  std::array<numbers, 16> words{};
   for (std::size_t w = 0; w < words.size(); ++w) {
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       std::uint32_t n = 0;
@@ -69,19 +69,20 @@ SLUICE_INLINE void compress(state& s, const std::array<const char*, lanes>& bloc
   const auto all = [&]<std::size_t... Step>(std::index_sequence<Step...>)
                        __attribute__((always_inline)) { (step<Step>(next, words), ...); };
   all(std::make_index_sequence<64>());
-  for (std::size_t i = 0; i < s.size(); ++i) s[i] += next[i] & counts;
+  for (std::size_t i = 0; i < s.size(); ++i) next[i] = s[i] + (next[i] & counts);
+  return next;
 }
 
-using compress_function = void(state&, const std::array<const char*, lanes>&, const numbers&) noexcept;
+using compress_function = state(const state&, const std::array<const char*, lanes>&, const numbers&) noexcept;
 
-void compress_baseline(state& s, const std::array<const char*, lanes>& blocks,
-                       const numbers& counts) noexcept {
-  compress(s, blocks, counts);
+state compress_baseline(const state& s, const std::array<const char*, lanes>& blocks,
+                        const numbers& counts) noexcept {
+  return compress(s, blocks, counts);
 }
 #if defined(__x86_64__)
-[[gnu::target("avx2")]] void compress_avx2(state& s, const std::array<const char*, lanes>& blocks,
-                                           const numbers& counts) noexcept {
-  compress(s, blocks, counts);
+[[gnu::target("avx2")]] state compress_avx2(const state& s, const std::array<const char*, lanes>& blocks,
+                                            const numbers& counts) noexcept {
+  return compress(s, blocks, counts);
 }
 #endif
 
@@ -136,14 +137,14 @@ void digest(std::span<const std::string_view> texts, std::span<md5_hex> digests,
   }
   state s{numbers{} + 0x67452301U, numbers{} + 0xefcdab89U, numbers{} + 0x98badcfeU, numbers{} + 0x10325476U};
   for (std::size_t i = 0; i < longest; ++i) {
-    std::array<const char*, lanes> blocks;
+    std::array<const char*, lanes> blocks{};
     numbers counts{};
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       const bool has = i < inputs[lane].blocks;
       blocks[lane] = has ? inputs[lane].block(i) : inputs[lane].end.data();
       counts[lane] = has ? ~0U : 0U;
     }
-    one_block(s, blocks, counts);
+    s = one_block(s, blocks, counts);
   }
   for (std::size_t i = 0; i < texts.size(); ++i) write_hex(s, i, digests[i]);
 }

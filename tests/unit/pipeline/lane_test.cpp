@@ -39,6 +39,25 @@ TEST_CASE("no batch is larger than its limit") {
   CHECK(f.table.rows.size() == 500);
 }
 
+TEST_CASE("batches are small and soon at a low rate, and full at a high one") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.options.pollers_max = 64;
+  f.queue.latency = 1ms;
+  auto next = f.time.now();
+  f.run_for(2'000ms, [&] {
+    for (; f.time.now() >= next; next += 10ms) f.put(1);
+  });
+  CHECK(f.table.batch_sizes.size() > 100);
+  CHECK(std::ranges::max(f.table.batch_sizes) <= 3);
+
+  f.table.batch_sizes.clear();
+  f.options.until_empty = true;
+  f.put(5'000);
+  CHECK(f.run());
+  CHECK(f.table.batch_sizes.size() <= 5'000 / f.options.segment.rows_max + 5);
+}
+
 TEST_CASE("when every batch is taken, nothing is received until one is free") {
   lane_fixture f;
   f.options.loaders = 1;
