@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "app/commands.hpp"
 #include "app/context.hpp"
 #include "app/progress.hpp"
+#include "core/encoding.hpp"
 #include "observe/counters.hpp"
 #include "pg/catalogue.hpp"
 #include "pg/quarantine.hpp"
@@ -18,28 +20,21 @@ template <class T>
 using awaitable = boost::asio::awaitable<T>;
 using executor = boost::asio::any_io_executor;
 
-/// PostgreSQL cuts longer names: the table would be the target itself.
-std::string name_beside(std::string table) {
-  constexpr std::size_t name_bytes_max = 63;
+/// If PostgreSQL cut the name, it could be that of the target itself.
+std::string name_beside(std::string_view table) {
   constexpr std::string_view suffix = "_sluice_bench";
-  std::size_t kept = std::min(table.size(), name_bytes_max - suffix.size());
-  while (kept > 0 && kept < table.size() && (static_cast<unsigned char>(table[kept]) & 0xC0U) == 0x80U)
-    --kept;
-  return table.substr(0, kept).append(suffix);
+  std::size_t kept = std::min(table.size(), record::identifier_bytes_max - suffix.size());
+  while (kept > 0 && kept < table.size() && !starts_character(table[kept])) --kept;
+  return std::string(table.substr(0, kept)).append(suffix);
 }
 
 /// The settings, but for a table like the target and of its own, a quarantine whatever is done else, and no
 /// business keys: these would be taken for ever from the events that the sample is of.
 config on_table_of_its_own(config c) {
-  c.plan.table = name_beside(std::move(c.plan.table));
+  c.plan.table = name_beside(c.plan.table);
   c.plan.business_key.clear();
   c.bad = pg::bad_messages::quarantine;
   return c;
-}
-
-failure refused(const pg::server_error& e, std::string_view what) {
-  failure f = e.why;
-  return std::move(f).in(what);
 }
 
 // Messages that nobody counted would be loaded into a table that is dropped.
@@ -71,8 +66,8 @@ awaitable<result<int>> prepare(executor on, const config& real, const config& c)
   const std::string name = pg::target_name(c.plan);
   const std::string sql =
       fmt::format("CREATE TABLE {} (LIKE {} INCLUDING ALL)", name, pg::target_name(real.plan));
-  if (const auto made = co_await database.query(sql); !made) {
-    failure f = refused(made.error(), "make the table of the benchmark");
+  if (auto made = co_await database.query(sql); !made) {
+    failure f = std::move(made.error().why).in("make the table of the benchmark");
     if (f.code == sqlstate("42P07"))
       f.fix = fmt::format("a benchmark that was killed leaves it: DROP TABLE {}", name);
     co_return f;
@@ -100,8 +95,8 @@ awaitable<result<int>> take_away(executor on, const config& c, std::uint64_t sen
   pg::connection database(std::move(on), c.database);
   if (auto connected = co_await database.connect(); !connected) co_return connected.error();
   const std::string name = pg::target_name(c.plan);
-  const auto rows = co_await database.query("SELECT count(*) FROM " + name);
-  if (!rows) co_return refused(rows.error(), "count the rows");
+  auto rows = co_await database.query("SELECT count(*) FROM " + name);
+  if (!rows) co_return std::move(rows.error().why).in("count the rows");
   pg::quarantine_filter own;
   own.target = name;
   const auto aside = co_await pg::count_quarantine(database, own);
@@ -112,8 +107,8 @@ awaitable<result<int>> take_away(executor on, const config& c, std::uint64_t sen
   const bool right = is_right(c, sent, counted, found);
   if (right || nothing_was_loaded) {
     if (auto dropped = co_await pg::drop_quarantine(database, own); !dropped) co_return dropped.error();
-    if (const auto gone = co_await database.query("DROP TABLE " + name); !gone)
-      co_return refused(gone.error(), "drop the table of the benchmark");
+    if (auto gone = co_await database.query("DROP TABLE " + name); !gone)
+      co_return std::move(gone.error().why).in("drop the table of the benchmark");
   }
   if (right) {
     fmt::print("  checked: {} messages, {} rows, {} set aside\n", grouped(sent), grouped(found.rows),
@@ -124,8 +119,9 @@ awaitable<result<int>> take_away(executor on, const config& c, std::uint64_t sen
       {errc::bad_answer,
        fmt::format("{} messages were sent, {} are rows of {}, {} were set aside", grouped(sent),
                    grouped(found.rows), name, grouped(found.set_aside)),
-       "the table is kept, in case that somebody else sent messages, too; if it was stopped, the rest is in "
-       "the queue: purge it"});
+       fmt::format(
+           "{}what it sent and did not load is in the queue: purge it",
+           nothing_was_loaded ? "" : "the table is kept, in case that somebody else sent messages, too; ")});
   co_return exit_code::failed;
 }
 

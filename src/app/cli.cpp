@@ -17,6 +17,7 @@
 #include "app/config.hpp"
 #include "app/context.hpp"
 #include "app/manual.hpp"
+#include "app/progress.hpp"
 #include "app/version.hpp"
 #include "observe/healthcheck.hpp"
 
@@ -51,7 +52,7 @@ int run_or_drain(const config& c, bool until_empty) {
   return run(c, until_empty, counters);
 }
 
-void add_messages(CLI::App& to, command_line& line, const char* how_many) {
+void add_messages(CLI::App& to, command_line& line, const std::string& how_many) {
   to.add_option("file", line.send.file, "one message on each line; - is standard input")
       ->required()
       ->type_name("FILE");
@@ -125,7 +126,9 @@ void add_bench(CLI::App& app, command_line& line, std::function<int()>& todo) {
                             return bench(c, o);
                           });
   add_load(*measure, line);
-  add_messages(*measure, line, "send that many, starting over at the end of the file (100,000)");
+  add_messages(
+      *measure, line,
+      fmt::format("send that many, starting over at the end of the file ({})", grouped(bench_messages)));
   measure->footer(
       R"(The queue must be empty. Rows go into a table like the target, TABLE_sluice_bench, which is dropped after; of
 its triggers and foreign keys it has none. The messages' keys stay in the ledger until their days are dropped.

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
-#include <chrono>
 #include <map>
 #include <string>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "core/encoding.hpp"
 #include "mask/sealer.hpp"
 #include "pg/loader.hpp"
+#include "pipeline/clock.hpp"
 #include "record/reader.hpp"
 #include "record/reasons.hpp"
 
@@ -68,12 +68,10 @@ result<> replay::read_one(const pg::quarantine_entry& e, copy::segment& s) {
   std::string body = *std::move(opened);
   const std::size_t size = body.size();
   body.append(simdjson::SIMDJSON_PADDING, ' ');
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const record::envelope around{
-      .message_id = parse_uuid(e.message_id).value(),
-      .sent_ms = e.sent_ms,
-      .received_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count(),
-      .receive_count = e.receive_count};
+  const record::envelope around{.message_id = parse_uuid(e.message_id).value(),
+                                .sent_ms = e.sent_ms,
+                                .received_ms = pipeline::epoch_ms(),
+                                .receive_count = e.receive_count};
   for (;;) {
     const std::size_t start = s.rows().size();
     const auto outcome = reader_.read({body.data(), size}, around, s.rows());

@@ -2,7 +2,6 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -15,6 +14,7 @@
 #include "copy/arena.hpp"
 #include "core/encoding.hpp"
 #include "pg/catalogue.hpp"
+#include "pipeline/clock.hpp"
 #include "record/infer.hpp"
 #include "record/personal.hpp"
 #include "record/reader.hpp"
@@ -139,9 +139,8 @@ result<> show_samples(const config& c, const std::vector<std::string>& bodies) {
   if (!keys) return keys.error();
   auto reader = record::reader::make(c.plan, *keys);
   if (!reader) return reader.error();
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const std::int64_t now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-  const record::envelope around{.sent_ms = now_ms, .received_ms = now_ms, .receive_count = 1};
+  const std::int64_t now = pipeline::epoch_ms();
+  const record::envelope around{.sent_ms = now, .received_ms = now, .receive_count = 1};
 
   table written(c.plan);
   privacy_notes notes(c.plan);

@@ -29,7 +29,6 @@ template <class T>
 using awaitable = boost::asio::awaitable<T>;
 
 constexpr std::size_t senders = 8;
-constexpr std::size_t batch_bytes = 1'048'576;  // SQS: one message, and all of a batch together
 
 /// What the senders share: one loop, one thread.
 struct outbox {
@@ -60,7 +59,7 @@ result<std::vector<std::string>> read_lines(const std::string& path) {
   std::vector<std::string> lines;
   for (std::string line; std::getline(in, line);) {
     if (line.empty()) continue;
-    if (line.size() > batch_bytes) {
+    if (line.size() > sqs::batch_bytes_max) {
       return failure{errc::bad_configuration,
                      fmt::format("{}: line {} is over 1 MiB, more than SQS takes", path, lines.size() + 1)};
     }
@@ -89,7 +88,7 @@ awaitable<void> send_some(outbox& box, std::shared_ptr<sqs::session> session, co
     std::size_t bytes = 0;
     while (batch.size() < sqs::batch_entries_max && box.next < box.total) {
       const std::string& line = box.line(box.next);
-      if (!batch.empty() && bytes + line.size() > batch_bytes) break;
+      if (!batch.empty() && bytes + line.size() > sqs::batch_bytes_max) break;
       sqs::outgoing message{};
       message.body = line;
       if (box.fifo) {

@@ -3,6 +3,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <queue>
 #include <vector>
@@ -44,5 +45,11 @@ class timer : public boost::asio::basic_waitable_timer<clock> {
     if (clock::simulated != nullptr) clock::simulated->due.push(expiry());
   }
 };
+
+/// The time of day in ms since 1970-01-01, UTC, which is what rows are told.
+inline std::int64_t epoch_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
 
 }  // namespace sluice::pipeline

@@ -37,6 +37,8 @@ class concurrency {
   /// The peer asks for less.
   void throttled() noexcept { set(now_ / 2); }
   std::size_t get() const noexcept { return now_; }
+  /// As many are in flight as `begin` begins with, or as may be.
+  bool is_busy() const noexcept { return now_ >= std::min(round_min, most_); }
 
  private:
   static constexpr std::size_t round_min = 8;

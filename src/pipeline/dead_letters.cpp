@@ -13,7 +13,6 @@
 namespace sluice::pipeline {
 namespace {
 
-constexpr std::size_t call_bytes = 1'048'576;          // SQS: of a batch, attributes too
 constexpr std::size_t attribute_bytes_max = 4 * 1024;  // more than ours ever have
 
 std::vector<std::pair<std::string, std::string>> reason_of(const copy::segment& s,
@@ -44,7 +43,8 @@ awaitable<result<std::vector<std::size_t>>> dead_letters::send(const copy::segme
   for (std::size_t i = 0; i <= messages.size(); ++i) {
     const bool end = i == messages.size();
     const std::size_t size = end ? 0 : s.slots()[messages[i]].body_bytes + attribute_bytes_max;
-    if (!ten.empty() && (end || ten.size() == sqs::batch_entries_max || bytes + size > call_bytes)) {
+    if (!ten.empty() &&
+        (end || ten.size() == sqs::batch_entries_max || bytes + size > sqs::batch_bytes_max)) {
       std::vector<std::size_t> these = std::exchange(ten, {});
       auto left = co_await send_ten(s, std::move(these));
       if (!left) co_return std::move(left.error()).in("send to the dead-letter queue");

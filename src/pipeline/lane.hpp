@@ -113,6 +113,8 @@ class lane {
   void spawn(awaitable<void> task, std::size_t& alive);
   void fail(failure f);
   bool stopping() const noexcept { return stop_at_.has_value(); }
+  /// The database answers, and there is a batch to put messages in.
+  bool may_receive() const noexcept { return impaired_ == 0 && pool_.has_room(); }
   awaitable<void> until_gone(const std::size_t& alive);
   awaitable<void> pause(std::chrono::milliseconds how_long);
 

@@ -20,11 +20,6 @@ constexpr std::size_t torn_max = 1'000;    // messages whose wrong digests are c
 constexpr std::size_t row_bytes_max = std::size_t{256} << 20;
 constexpr std::size_t reply_bytes_max = std::size_t{8} << 20;  // of the bodies in all replies of a loop
 
-std::int64_t epoch_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
-
 // SQS hides a message when it answers, which after a long poll is long after it was asked. It is not known
 // how long the answer was on its way. A quarter of the visibility is taken for the most: then the heartbeat,
 // which comes at half of the rest, is still in time for an answer that took three quarters.
@@ -37,7 +32,7 @@ steady_time hidden_since(steady_time asked, clock::duration took, std::chrono::s
 // As many receives as there should be: wakes pollers, and makes new ones where too few are there. These are
 // tasks of their own, not calls. NOLINTBEGIN(misc-no-recursion)
 void lane::call_pollers() {
-  if (stopping() || impaired_ > 0 || !pool_.has_room()) return;
+  if (stopping() || !may_receive()) return;
   const std::size_t target = receives_max();
   if (polling_ < target) may_poll_.notify(target - polling_);
   for (; pollers_ < target; ++pollers_) spawn(poll(), pollers_alive_);
@@ -50,7 +45,7 @@ awaitable<void> lane::poll() {
   bool connected = false;
 
   while (!stopping()) {
-    if (polling_ >= receives_max() || impaired_ > 0 || !pool_.has_room()) {
+    if (polling_ >= receives_max() || !may_receive()) {
       const bool wanted = co_await may_poll_.wait(unwanted_max);
       if (wanted || pollers_ <= options_.pollers_min) continue;
       --pollers_;
@@ -105,9 +100,8 @@ void lane::help() {
 // One loop that keeps up with the queue needs none; one that has so many calls under way may not, and one
 // that may not receive cannot.
 void lane::call_for_help(steady_time now) {
-  const bool busy = receive_limit_.get() >= std::min<std::size_t>(8, options_.pollers_max);
-  const bool held_up = impaired_ > 0 || !pool_.has_room();
-  if (!ports_.call_for_help || (!busy && !held_up) || now - called_for_help_ < 100ms) return;
+  const bool needs_help = receive_limit_.is_busy() || !may_receive();
+  if (!ports_.call_for_help || !needs_help || now - called_for_help_ < 100ms) return;
   called_for_help_ = now;
   ports_.call_for_help();
 }

@@ -134,7 +134,6 @@ class proposer {
 
 /// As PostgreSQL's own names are, so that nobody has to quote it.
 std::string plain_name(std::string_view name) {
-  constexpr std::size_t bytes_max = 63;
   std::string plain;
   bool was_upper = false;
   for (const char c : name) {
@@ -145,7 +144,7 @@ std::string plain_name(std::string_view name) {
     plain += !word ? '_' : upper ? static_cast<char>(c - 'A' + 'a') : c;
   }
   if (plain.empty() || (plain[0] >= '0' && plain[0] <= '9')) plain.insert(0, "f_");
-  return plain.substr(0, bytes_max);
+  return plain.substr(0, identifier_bytes_max);
 }
 
 std::string proposer::free_name(std::string name) const {

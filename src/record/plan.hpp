@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -106,6 +107,9 @@ struct column {
   std::string sql_type() const;                                         ///< "varchar(128)"
   bool operator==(const column&) const = default;
 };
+
+/// Of a table's or a column's name: PostgreSQL cuts longer ones without an error.
+inline constexpr std::size_t identifier_bytes_max = 63;
 
 /// A plan: which table, and how a body becomes its row, or rows. Columns in the order in which they are
 /// written.

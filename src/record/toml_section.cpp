@@ -20,12 +20,11 @@ result<> toml_section::only(std::span<const std::string_view> known) const {
 }
 
 result<std::string> toml_section::identifier(std::string_view key) const {
-  constexpr std::size_t bytes_max = 63;  // PostgreSQL cuts longer names without an error
   if (find(key) == nullptr) return wrong(key, fmt::format("{} has no '{}'", title_, key));
   auto name = get<std::string>(key, {});
   if (!name) return name;
-  if (name->empty() || name->size() > bytes_max || name->find('\0') != name->npos) {
-    return wrong(key, fmt::format("'{}' must be 1 to {} bytes", key, bytes_max));
+  if (name->empty() || name->size() > identifier_bytes_max || name->find('\0') != name->npos) {
+    return wrong(key, fmt::format("'{}' must be 1 to {} bytes", key, identifier_bytes_max));
   }
   return name;
 }

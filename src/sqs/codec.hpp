@@ -69,7 +69,6 @@ class decoder {
  private:
   result<simdjson::dom::object> parse(std::string_view body);
   result<message> read_message(simdjson::dom::element e);
-  /// True where OpenSSL has no MD5, too.
   void check_bodies();
 
   simdjson::dom::parser parser_;

@@ -12,6 +12,8 @@ namespace sluice::sqs {
 
 /// Entries of one batch call, and messages of one receive, at most (SQS developer guide, "Message quotas").
 inline constexpr std::size_t batch_entries_max = 10;
+/// Of one message, and of all messages of one send together, attributes too (the same page).
+inline constexpr std::size_t batch_bytes_max = 1'048'576;
 
 /// A message attribute that was asked for. `value` is its text; of a Binary one, base64.
 struct message_attribute {

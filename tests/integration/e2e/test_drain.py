@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from world import ACCESS_KEY, EXAMPLES, REGION, SAMPLES, SECRET_KEY, wait_for
+from world import ACCESS_KEY, EXAMPLES, REGION, SAMPLES, SECRET_KEY, address_of, wait_for
 
 
 def test_the_exercise_gives_99_rows_and_one_message_set_aside(world):
@@ -122,11 +122,10 @@ def test_of_many_loops_one_looks_out_at_idle_and_all_work_under_load(world, most
     env = world.environment(SLUICE_ADMIN="127.0.0.1:0", SLUICE_THREADS="3", SLUICE_POLLERS_MAX=most, SLUICE_LOG_FORMAT="json")
     with open(log, "wb") as out:
         running = world.start("run", env=env, stdout=out, stderr=out)
-    wait_for(lambda: "address" in log.read_text(), "the admin server", process=running)
-    base = next(line["address"] for line in map(json.loads, log.read_text().splitlines()) if "address" in line)
+    wait_for(lambda: address_of(log), "the admin server", process=running)
 
     def level(name):
-        with urllib.request.urlopen(base.rstrip("/") + "/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(address_of(log) + "metrics", timeout=5) as answer:
             return float(re.search(rf"^{name} (\S+)$", answer.read().decode(), re.M)[1])
 
     wait_for(lambda: world.stats()["requests"]["ReceiveMessage"] > 0, "a receive", process=running)

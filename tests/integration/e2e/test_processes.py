@@ -1,13 +1,12 @@
 """Several processes on one queue, which know nothing of each other: each message once, a fair share for each, no quarrels in PostgreSQL."""
 
 import contextlib
-import json
 import re
 import urllib.request
 
 import pytest
 
-from world import SAMPLES, wait_for
+from world import SAMPLES, address_of, wait_for
 
 MESSAGES = 100_000
 
@@ -22,8 +21,7 @@ class Running:
 
     def figures(self):
         wait_for(lambda: '"event":"started"' in self._log.read_text(), f"{self._log} to tell of a start", process=self.process)
-        address = json.loads(re.search(r'"event":"admin_listening","address":("[^"]+")', self._log.read_text())[1])
-        with urllib.request.urlopen(address + "metrics", timeout=5) as answer:
+        with urllib.request.urlopen(address_of(self._log) + "metrics", timeout=5) as answer:
             found = re.findall(r"^sluice_(\w+) (\d+)", answer.read().decode(), re.M)
         return {name: int(value) for name, value in found}
 

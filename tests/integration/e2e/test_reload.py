@@ -6,7 +6,7 @@ import signal
 import time
 import urllib.request
 
-from world import wait_for
+from world import address_of, wait_for
 
 EACH = 6_000
 
@@ -53,8 +53,7 @@ def test_the_ring_is_reloaded_under_load_without_losing_a_message(world):
         wait_for(lambda: len(events(event)) > before, event, process=process)
 
     def masking():
-        address = json.loads(events("admin_listening")[0])["address"]
-        with urllib.request.urlopen(address + "metrics", timeout=5) as answer:
+        with urllib.request.urlopen(address_of(world.folder / "run.log") + "metrics", timeout=5) as answer:
             return dict(re.findall(r'(\w+)="([^"]*)"', re.search(r"^sluice_masking_info\{.*", answer.read().decode(), re.M)[0]))
 
     try:

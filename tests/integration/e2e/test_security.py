@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gate import Gate
-from world import SAMPLES, SECRET_KEY, open_to_postgres, wait_for
+from world import SAMPLES, SECRET_KEY, address_of, open_to_postgres, wait_for
 
 LOCAL_POSTGRES = pathlib.Path(__file__).resolve().parents[3] / "scripts/local-postgres.sh"
 MARK = "of-the-hostile-server"
@@ -95,7 +95,7 @@ def test_no_secret_and_no_raw_value_is_in_logs_metrics_status_or_errors(world):
         running = world.start("run", env=env, stdout=out, stderr=out)
     try:
         wait_for(lambda: world.count("sluice.quarantine") == len(bodies) + 1, "all to be set aside", process=running)
-        base = next(line["address"] for line in map(json.loads, log.read_text().splitlines()) if "address" in line)
+        base = address_of(log)
         seen = [pathlib.Path(f"/proc/{running.pid}/cmdline").read_text()]
         for page in ("", "status.json", "metrics", "healthz", "readyz"):
             with urllib.request.urlopen(base.rstrip("/") + "/" + page, timeout=5) as answer:

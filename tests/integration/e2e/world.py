@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import secrets
 import subprocess
 import tempfile
@@ -128,6 +129,12 @@ def new_world(programs, folder):
     finally:
         made.stop()
         made.admin_sql(f"DROP DATABASE {database} WITH (FORCE)")
+
+
+def address_of(log):
+    """Where a sluice that logs to the file `log` says that its admin server is; empty until it does."""
+    found = re.search(r'"event":"admin_listening","address":("[^"]+")', log.read_text())
+    return json.loads(found[1]) if found else ""
 
 
 def open_to_postgres(folder):

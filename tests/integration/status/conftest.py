@@ -1,9 +1,7 @@
 """The status page and its server: of a run that is played, and of a real one."""
 
-import json
 import os
 import pathlib
-import re
 import subprocess
 import sys
 
@@ -59,9 +57,3 @@ def browser(tmp_path):
 def world(programs, tmp_path):
     with new_world(programs, tmp_path) as made:
         yield made
-
-
-def address_of(log):
-    """Where a sluice that logs to the file `log` says that its admin server is; empty until it does."""
-    found = re.search(r'"event":"admin_listening","address":("[^"]+")', log.read_text())
-    return json.loads(found[1]) if found else ""

@@ -4,8 +4,7 @@ import json
 import time
 import urllib.request
 
-from conftest import address_of
-from world import SAMPLES, wait_for
+from world import SAMPLES, address_of, wait_for
 
 READY = "document.getElementById('pill').textContent === 'Ready'"
 

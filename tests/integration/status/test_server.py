@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from conftest import address_of
-from world import SAMPLES, wait_for
+from world import SAMPLES, address_of, wait_for
 
 
 def ask(base, method="GET", path="/healthz", **headers):
