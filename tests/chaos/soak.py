@@ -97,6 +97,17 @@ class Samples(threading.Thread):
         return statistics.median(warm[:quarter]), statistics.median(warm[-quarter:])
 
 
+def grown(samples):
+    """Those figures that are higher in the last quarter than in the first by more than they may. Tells all."""
+    found = []
+    for figure, most in GROWTH_MAX.items():
+        first, last = samples.medians(figure)
+        print(f"soak: {figure}: {first:.1f} in the first quarter, {last:.1f} in the last")
+        if last - first > most:
+            found.append(figure)
+    return found
+
+
 def trouble(choose, gates, cluster):
     """One fault, from its beginning to its end. Returns its name."""
     kind = choose.choice([*FAULTS, Cluster])
@@ -172,17 +183,12 @@ def main():
     finally:
         cluster.stop()
     draw(chosen.plot, samples.rows, samples.faults, FIGURES)
-    grown = []
-    for figure, most in GROWTH_MAX.items():
-        first, last = samples.medians(figure)
-        print(f"soak: {figure}: {first:.1f} in the first quarter, {last:.1f} in the last")
-        if last - first > most:
-            grown.append(figure)
+    more = grown(samples)
     for line in words[:50]:
         print(f"soak: {line}")
     print(f"soak: minutes {chosen.minutes:g}, messages {len(messages.all)}, faults {len(samples.faults)}, lost {lost}, twice {twice}, "
-          f"grown: {', '.join(grown) or 'nothing'}")
-    return 1 if words or grown else 0
+          f"grown: {', '.join(more) or 'nothing'}")
+    return 1 if words or more else 0
 
 
 if __name__ == "__main__":
