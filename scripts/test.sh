@@ -99,13 +99,24 @@ clang_tidy() {
   return 1
 }
 
-# fuzz_one FUZZER: from its corpus in the tree; what it finds beside that stays in build/.
-fuzz_one() {
+# fuzz_one FUZZER: from its corpus in the tree; what it finds beside that stays in build/. An input that fails is printed,
+# as who reads the log may not have the machine.
+fuzz_one() (
   name=$(basename "$1")
   mkdir -p "build/asan/corpus/$name"
+  rm -f "$logs/fuzz-$name-"*
   "$1" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
-    "build/asan/corpus/$name" "tests/fuzz/corpus/$name"
-}
+    -artifact_prefix="$logs/fuzz-$name-" "build/asan/corpus/$name" "tests/fuzz/corpus/$name" >"$logs/fuzz-$name.log" 2>&1
+  code=$?
+  grep 'stat::number_of_executed_units' "$logs/fuzz-$name.log" | sed "s/^stat::/$name: /"
+  [ "$code" = 0 ] && return
+  echo "== $name failed with $code: $logs/fuzz-$name.log"
+  grep -v 'Uses: \|Recommended dictionary' "$logs/fuzz-$name.log" | tail -n 25
+  for input in "$logs/fuzz-$name-"*; do
+    [ ! -f "$input" ] || { echo "$input, the first 3,000 bytes in base64:"; head -c 3000 "$input" | base64; }
+  done
+  return "$code"
+)
 
 # Two at a time.
 fuzz() {

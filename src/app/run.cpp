@@ -208,6 +208,7 @@ result<> service::make_lane(worker& w) {
   // At idle one loop looks out for messages, and calls the others; a drain needs them all at once.
   const bool looks_out = until_empty_ || workers_.empty();
   if (looks_out) ports.call_for_help = [this] { help(); };
+  ports.tell_of_failure = [this] { stop_all(); };
   pipeline::options options = config_.pipeline;
   if (!looks_out) options.pollers_min = 0;
   options.visibility = queue_.visibility;
@@ -243,11 +244,9 @@ result<> service::make_workers() {
   return {};
 }
 
-// The others go with one that failed: it may be the one that looks out for them, and who starts sluice anew
-// has to know.
 void service::ended(const worker& w) {
   --alive_;
-  if (!w.outcome || w.broken) stop_all();
+  if (w.broken) stop_all();
   changed_.notify();
 }
 
@@ -256,6 +255,8 @@ void service::help() {
   for (const auto& w : workers_) boost::asio::post(w->loop, [lane = w->lane.get()] { lane->help(); });
 }
 
+// The others go with one that failed: it may be the one that looks out for them, and who starts sluice anew
+// has to know.
 void service::stop_all() {
   for (const auto& w : workers_) boost::asio::post(w->loop, [lane = w->lane.get()] { lane->stop(); });
 }

@@ -53,6 +53,7 @@ awaitable<result<>> lane::run() {
 
   while (!stopping()) co_await gone_.wait(1h);  // a loop that nobody calls has no pollers
   co_await until_gone(pollers_alive_);
+  while (may_come_again()) co_await gone_.wait(poll_look);
   received_all_ = true;
   tickets_.insert(tickets_.end(), returns_kept_.begin(), returns_kept_.end());
   returns_kept_.clear();
@@ -83,12 +84,20 @@ void lane::stop() {
 }
 
 void lane::fail(failure f) {
-  if (!failure_) failure_ = std::move(f);
+  if (failure_) return;
+  failure_ = std::move(f);
   stop();
+  if (ports_.tell_of_failure) ports_.tell_of_failure();
 }
 
 awaitable<void> lane::pause(std::chrono::milliseconds how_long) {
   if (!stopping()) co_await stop_.wait(how_long);
+}
+
+// At a stop, what goes back while a poll is in flight, ours or another loop's, may be the answer to it; and
+// if the poll is cut, it stays hidden for its whole visibility. Polls last for `poll_grace`, and a moment.
+bool lane::may_come_again() const noexcept {
+  return stopping() && counters_.receiving.get() > 0 && clock::now() - *stop_at_ < options_.poll_grace + 1s;
 }
 
 // Waits for the last task of a kind. After `stop` it has its limits: polls get `poll_grace`, all else

@@ -109,10 +109,12 @@ class lane {
 
   /// A poller or settler that is not needed for so long ends, and its connection.
   static constexpr std::chrono::minutes unwanted_max{1};
+  static constexpr std::chrono::milliseconds poll_look{20};  ///< between looks at the polls of other loops
 
   void spawn(awaitable<void> task, std::size_t& alive);
   void fail(failure f);
   bool stopping() const noexcept { return stop_at_.has_value(); }
+  bool may_come_again() const noexcept;
   /// The database answers, and there is a batch to put messages in.
   bool may_receive() const noexcept { return impaired_ == 0 && pool_.has_room(); }
   awaitable<void> until_gone(const std::size_t& alive);

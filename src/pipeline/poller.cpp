@@ -157,9 +157,8 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
     co_await room_.wait(rest);
   }
   if (messages.empty()) co_return;
-  // At a stop other polls would bring them again, for as long as these may.
   if (stopping() && !kept) messages = kept.emplace(messages).get();
-  while (stopping() && !polls_closed_ && polling_ > 1) co_await room_.wait(50ms);
+  while (may_come_again()) co_await room_.wait(poll_look);
 
   std::array<std::string_view, sqs::batch_entries_max> handles{};
   const std::size_t count = std::min(messages.size(), handles.size());

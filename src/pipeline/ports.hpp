@@ -61,6 +61,8 @@ struct ports {
   std::function<std::unique_ptr<sink>()> open_sink;
   /// There is more than one loop should do alone. Seldom called. May be empty.
   std::function<void()> call_for_help = {};
+  /// This loop has failed and stops: so should the others, at once. May be empty.
+  std::function<void()> tell_of_failure = {};
 };
 
 }  // namespace sluice::pipeline

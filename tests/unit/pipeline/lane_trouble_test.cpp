@@ -205,6 +205,24 @@ TEST_CASE("what a fatal failure gives back is not received again by polls that a
   for (const auto& item : f.queue.items) CHECK(item.receives <= 1);
 }
 
+TEST_CASE("what a failure gives back waits for the polls of other loops, and for no poll that never ends") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.options.poll_grace = 500ms;
+  f.table.next_trouble = first(1'000, failure(sqlstate("42P01"), "table t is missing"));
+  f.put(20);
+  const bool ends = GENERATE(true, false);
+  f.counters.receiving.add();  // another loop's
+  simulated_process process(f.queue, f.table, f.options, lane_fixture::plan(), f.counters, f.log);
+  const auto started = f.time.now();
+  while (f.time.now() < started + 800ms) f.step(process);
+  CHECK(f.queue.visible() == 0);
+  if (ends) f.counters.receiving.sub();
+  while (!process.ended() && f.time.now() < started + 1min) f.step(process);
+  CHECK(f.queue.visible() == 20);
+  CHECK(f.time.now() - started < (ends ? 1s : 2s));
+}
+
 TEST_CASE("a call that has failed just before the end of a stop is not tried again after it") {
   lane_fixture f;
   f.options.until_empty = false;
