@@ -27,7 +27,7 @@ struct answer {
 };
 
 /// Reads one answer into an `answer`. Beast's own parsers allocate a node for each header field; of these,
-/// four are wanted.
+/// four are wanted. The fields of a trailer are none of them (RFC 9110, section 6.5.1).
 class answer_parser final : public boost::beast::http::basic_parser<false> {
  public:
   answer_parser(answer& into, const options& o) : into_(into), body_bytes_max_(o.body_bytes_max) {
@@ -45,6 +45,7 @@ class answer_parser final : public boost::beast::http::basic_parser<false> {
     into_.status = static_cast<unsigned>(code);
   }
   void on_field_impl(field known, text name, text value, error_code&) override {
+    if (header_read_) return;
     const auto keep = [&](std::string& kept) { kept.assign(value.data(), value.size()); };
     if (known == field::date) return keep(into_.date);
     if (known == field::content_type) return keep(into_.content_type);
@@ -52,7 +53,7 @@ class answer_parser final : public boost::beast::http::basic_parser<false> {
     if (boost::beast::iequals(name, "x-amzn-errortype")) return keep(into_.error_type);
     if (boost::beast::iequals(name, "x-amzn-query-error")) return keep(into_.query_error);
   }
-  void on_header_impl(error_code&) override {}
+  void on_header_impl(error_code&) override { header_read_ = true; }
   void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override {
     const std::uint64_t expected = std::min<std::uint64_t>(length.value_or(0), body_bytes_max_);
     into_.body.reserve(static_cast<std::size_t>(expected) + response::body_padding);
@@ -69,6 +70,7 @@ class answer_parser final : public boost::beast::http::basic_parser<false> {
 
   answer& into_;
   std::size_t body_bytes_max_;
+  bool header_read_ = false;
 };
 
 }  // namespace sluice::http

@@ -127,6 +127,16 @@ TEST_CASE("a chunked answer is put together") {
   CHECK(f.server.connections == 1);
 }
 
+TEST_CASE("a trailer does not change what the header said") {
+  fixture f(
+      {{{"HTTP/1.1 200 OK\r\nDate: now\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n"
+         "Date: then\r\nContent-Type: text/plain\r\n\r\n"}}});
+  const seen s = f.send();
+  CHECK(s.body == "abcd");
+  CHECK(s.date == "now");
+  CHECK(s.content_type.empty());
+}
+
 TEST_CASE("an answer without a length ends with its connection") {
   fixture f({{{"HTTP/1.1 200 OK\r\n\r\nall of it", true}}, {{http_reply(200, "next")}}});
   CHECK(f.send().body == "all of it");
