@@ -3,11 +3,13 @@
 // first byte chooses the plan.
 #include <simdjson.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <string>
 
 #include "fuzz/input.hpp"
+#include "record/reasons.hpp"
 #include "unit/record/oracle.hpp"
 
 namespace {
@@ -27,6 +29,10 @@ record::plan all_types() {
   std::ostringstream text;
   text << file.rdbuf();
   return tests::compiled(text.str()).value();
+}
+
+std::size_t opened_in(std::string_view body) {
+  return static_cast<std::size_t>(std::ranges::count(body, '[') + std::ranges::count(body, '{'));
 }
 
 void compare(const tests::expectation& expected, const record::plan& p, const record::outcome& got,
@@ -60,6 +66,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   tests::must(is_row == got.why.reason.empty(), "refused without a reason");
   const auto rows = tests::decode_tuples(s.out.bytes());
   tests::must(rows.size() == (is_row ? 1 : 0), "a refused body left bytes behind");
+  if (got.why.reason == record::reasons::too_deep) {
+    // Of a body that is broken as well, the oracle says that.
+    tests::must(opened_in(body) > record::reader::depth_max, "a flat body is too deep");
+    return 0;
+  }
   // The oracle marks numbers with one of these.
   if (&s == &login && body.find('#') == body.npos) compare(tests::expect(s.plan, body, e), s.plan, got, rows);
   return 0;
