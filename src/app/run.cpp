@@ -188,7 +188,6 @@ result<> service::make_lane(worker& w) {
   const auto executor = w.loop.get_executor();
   pipeline::ports ports;
   pipeline::sqs_queue::settings settings{.queue_url = queue_.url,
-                                         .messages_max = config_.receive_max,
                                          .visibility = config_.visibility.value_or(0s),
                                          .attributes = config_.plan.attributes()};
   auto& attributes = settings.attributes;

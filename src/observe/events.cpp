@@ -32,6 +32,10 @@ constexpr event table[] = {
      ""},
     {"receive_failed", level::warning, "SQS did not give messages; it is asked again after a pause.",
      "Nothing if it passes. If it stays: the network, the credentials, or SQS's own status."},
+    {"answer_too_large", level::warning,
+     "An answer of the queue was over 64 MiB; its messages come again, and this loop asks for half as many "
+     "from now on.",
+     "Nothing, unless it is SQS itself, whose ten largest messages fit: then tell us."},
     {"digest_mismatched", level::warning,
      "A body did not arrive as it was sent; the message stays in the queue and comes again, three times at "
      "most.",

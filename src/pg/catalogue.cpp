@@ -146,14 +146,19 @@ std::string_view kind_of(char relkind) {
 }
 
 /// Of the target and its partitions. A trigger that returns NULL drops the row, which is noticed; on the
-/// parent of other tables it brings the row there, as before there was PARTITION BY.
+/// parent of other tables it brings the row there, as before there was PARTITION BY. A hypertable's own
+/// trigger does not: TimescaleDB finds the chunk before any trigger is called, and counts; its trigger raises
+/// where the extension is not loaded (up to 2.23, timescaledb pull request 8804).
 constexpr std::string_view target_sql = R"(
 WITH parts AS (SELECT to_regclass($1)::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree(to_regclass($1)))
 SELECT t IS NOT NULL, relkind, has_table_privilege(t, 'INSERT'),
        (SELECT count(*) > 0 FROM pg_class p JOIN parts USING (oid) WHERE p.relpersistence = 'u'),
        (SELECT count(*) > 0 FROM pg_class p JOIN parts USING (oid) WHERE p.relkind = 'f'),
        relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = t)
-         AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t AND tgenabled IN ('O', 'A') AND tgtype & 7 = 7)
+         AND EXISTS (SELECT FROM pg_trigger g JOIN pg_proc f ON f.oid = tgfoid
+                     WHERE tgrelid = t AND tgenabled IN ('O', 'A') AND tgtype & 7 = 7
+                       AND NOT (proname = 'insert_blocker'
+                                AND starts_with(pronamespace::regnamespace::text, '_timescaledb_')))
 FROM to_regclass($1) AS t LEFT JOIN pg_class c ON c.oid = t)";
 
 /// Whether it is a table that can keep what was committed; else a problem for each reason.

@@ -13,7 +13,7 @@ struct options {
   copy::segment_options segment;
   std::size_t segments = 6;               ///< all the memory that batches ever use
   std::chrono::milliseconds age_max{50};  ///< a batch that has waited this long is loaded, full or not
-  std::size_t receive_max = 10;           ///< messages that one receive may bring
+  std::size_t receive_max = 10;           ///< messages that one receive may bring: 1..10
   std::size_t pollers_min = 1;            ///< 0: receives nothing until `lane::help`
   std::size_t pollers_max = 512;
   std::size_t loaders = 2;                     ///< database connections: one commits while another copies

@@ -55,11 +55,16 @@ awaitable<void> lane::poll() {
     // Those beyond the least ask for a short while only, so that at the end of a burst they are gone soon.
     const bool brief = options_.until_empty || polling_ > options_.pollers_min;
     const auto asked = clock::now();
+    const std::size_t most = options_.receive_max;
     counters_.receiving.add();
-    auto reply = co_await connection->receive(brief ? std::min(options_.wait, 1s) : options_.wait);
+    auto reply = co_await connection->receive(most, brief ? std::min(options_.wait, 1s) : options_.wait);
     counters_.receiving.sub();
     if (!reply) {
       connected = false;
+      if (reply.error().code == errc::too_large && most > 1) {
+        receive_fewer(most / 2);
+        continue;
+      }
       if (!co_await receive_failed(reply.error(), wait)) break;
       continue;
     }
@@ -90,6 +95,15 @@ void lane::note_size(std::span<const sqs::message> reply) noexcept {
   for (const sqs::message& m : reply) bytes += m.body.size();
   bytes = bytes / reply.size() * options_.receive_max;  // if it had been full
   reply_bytes_ = std::max(bytes, reply_bytes_ - reply_bytes_ / 16);
+}
+
+// Of SQS ten messages fit into an answer, however they are escaped; those of another server may not. What was
+// in that answer is hidden, and comes again.
+void lane::receive_fewer(std::size_t most) {
+  empty_since_ = {};
+  if (most >= options_.receive_max) return;  // another poller has learned it meanwhile
+  options_.receive_max = most;
+  log_.warning("answer_too_large", {{"messages_max", most}});
 }
 
 void lane::help() {

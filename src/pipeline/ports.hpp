@@ -32,9 +32,11 @@ struct backlog {
 class queue {
  public:
   virtual ~queue() = default;
-  /// Up to ten messages, empty when none came within `wait`. Views live until anything else runs on this
-  /// loop: use or copy them before you wait.
-  virtual awaitable<result<std::span<const sqs::message>>> receive(std::chrono::seconds wait) = 0;
+  /// Up to `messages_max` (1..10) messages, empty when none came within `wait`; `errc::too_large` when those
+  /// that came are more bytes than an answer may have. Views live until anything else runs on this loop: use
+  /// or copy them before you wait.
+  virtual awaitable<result<std::span<const sqs::message>>> receive(std::size_t messages_max,
+                                                                   std::chrono::seconds wait) = 0;
   /// At most ten handles each. The answer lists what was not done.
   virtual awaitable<result<std::vector<sqs::batch_failure>>> remove(
       std::span<const std::string_view> handles) = 0;

@@ -9,18 +9,14 @@ sqs_queue::sqs_queue(boost::asio::any_io_executor executor, std::shared_ptr<sqs:
                      observe::counters& counters)
     : client_(std::move(executor), std::move(session)), settings_(std::move(s)), counters_(counters) {}
 
-awaitable<result<std::span<const sqs::message>>> sqs_queue::receive(std::chrono::seconds wait) {
-  for (;;) {
-    counters_.requests.add();
-    auto got = co_await client_.receive(settings_.queue_url, {.messages_max = settings_.messages_max,
-                                                              .wait = wait,
-                                                              .visibility = settings_.visibility,
-                                                              .trace_header = true,
-                                                              .attributes = settings_.attributes});
-    const bool halved = !got && got.error().code == errc::too_large && settings_.messages_max > 1;
-    if (!halved) co_return got;
-    settings_.messages_max /= 2;
-  }
+awaitable<result<std::span<const sqs::message>>> sqs_queue::receive(std::size_t messages_max,
+                                                                    std::chrono::seconds wait) {
+  counters_.requests.add();
+  return client_.receive(settings_.queue_url, {.messages_max = static_cast<int>(messages_max),
+                                               .wait = wait,
+                                               .visibility = settings_.visibility,
+                                               .trace_header = true,
+                                               .attributes = settings_.attributes});
 }
 
 awaitable<result<std::vector<sqs::batch_failure>>> sqs_queue::remove(

@@ -11,15 +11,10 @@
 namespace sluice::pipeline {
 
 /// The queue over SQS: one client on one connection. `counters` outlives it.
-///
-/// An answer that is over the limit of an HTTP body is asked for again with half of the messages, and so are
-/// all after it. (Ten messages of SQS fit, however they are escaped; those of another server may not.) What
-/// was in that answer is hidden, and comes again.
 class sqs_queue final : public queue {
  public:
   struct settings {
     std::string queue_url;
-    int messages_max = 10;
     std::chrono::seconds visibility{0};     ///< asked for at each receive; 0: the queue's own
     std::vector<std::string> attributes{};  ///< message attributes asked for
   };
@@ -27,7 +22,8 @@ class sqs_queue final : public queue {
   sqs_queue(boost::asio::any_io_executor executor, std::shared_ptr<sqs::session> session, settings s,
             observe::counters& counters);
 
-  awaitable<result<std::span<const sqs::message>>> receive(std::chrono::seconds wait) override;
+  awaitable<result<std::span<const sqs::message>>> receive(std::size_t messages_max,
+                                                           std::chrono::seconds wait) override;
   awaitable<result<std::vector<sqs::batch_failure>>> remove(
       std::span<const std::string_view> handles) override;
   awaitable<result<std::vector<sqs::batch_failure>>> hide(std::span<const std::string_view> handles,

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -60,12 +61,15 @@ class fake_queue {
   std::map<std::string, std::size_t, std::less<>> by_id;
   std::chrono::seconds visibility{30};
   std::chrono::milliseconds latency{0};
+  std::size_t answer_bytes_max =
+      std::numeric_limits<std::size_t>::max();  ///< of bodies; over it, they are hidden
 
   std::set<std::string> committed;  ///< ids, as the sink says
   std::vector<std::string> removed_too_early;
   std::size_t given_back = 0;
   std::size_t extended = 0;
   std::size_t receives = 0;
+  std::size_t too_large = 0;
   std::size_t most_receives_at_once = 0;
 
   /// Called before each call takes effect: a failure is answered instead.
@@ -104,7 +108,7 @@ class fake_connection final : public sluice::pipeline::queue {
   fake_connection(fake_queue& of, const boost::asio::any_io_executor& executor) : of_(of), wait_(executor) {}
 
   awaitable<sluice::result<std::span<const sluice::sqs::message>>> receive(
-      std::chrono::seconds longest) override {
+      std::size_t messages_max, std::chrono::seconds longest) override {
     ++of_.receives;
     of_.most_receives_at_once = std::max(of_.most_receives_at_once, ++of_.receiving);
     const auto until = fake_queue::clock::now() + longest;
@@ -115,7 +119,13 @@ class fake_connection final : public sluice::pipeline::queue {
     --of_.receiving;
     if (cancelled) co_return sluice::failure(sluice::errc::cancelled, "closed");
     if (auto f = of_.trouble ? of_.trouble("receive") : std::nullopt) co_return *f;
-    const auto messages = take();
+    const auto messages = take(messages_max);
+    std::size_t bytes = 0;
+    for (const auto& m : messages) bytes += m.body.size();
+    if (bytes > of_.answer_bytes_max) {
+      ++of_.too_large;
+      co_return sluice::failure(sluice::errc::too_large, "over the limit of an answer");
+    }
     if (auto f = of_.lost_reply ? of_.lost_reply("receive") : std::nullopt) co_return *f;
     co_return messages;
   }
@@ -178,7 +188,7 @@ class fake_connection final : public sluice::pipeline::queue {
     co_return !std::exchange(closed_, false);
   }
 
-  std::span<const sluice::sqs::message> take() {
+  std::span<const sluice::sqs::message> take(std::size_t messages_max) {
     const auto now = fake_queue::clock::now();
     auto& copies = of_.copies;
     auto& messages = of_.messages;
@@ -189,7 +199,7 @@ class fake_connection final : public sluice::pipeline::queue {
       if (!item.group.empty() && !item.removed && item.hidden_until > now) blocked.insert(item.group);
     }
     for (fake_queue::item& item : of_.items) {
-      if (copies.size() == 10) break;
+      if (copies.size() == messages_max) break;
       if (item.removed || item.hidden_until > now || blocked.contains(item.group)) continue;
       if (of_.is_dead && of_.is_dead(item)) {
         of_.dead.insert(item.id);

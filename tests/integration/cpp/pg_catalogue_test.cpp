@@ -269,6 +269,20 @@ TEST_CASE_METHOD(fixture,
   CHECK(problems() == lines{});
 }
 
+TEST_CASE_METHOD(fixture, "the trigger by which TimescaleDB guards a hypertable is no reason to refuse it") {
+  init();
+  db.sql(
+      "CREATE TABLE chunk () INHERITS (target); CREATE SCHEMA _timescaledb_functions; "
+      "CREATE FUNCTION _timescaledb_functions.insert_blocker() RETURNS trigger LANGUAGE plpgsql AS "
+      "$$ BEGIN RAISE 'invalid INSERT on the root table'; END $$; CREATE TRIGGER ts_insert_blocker BEFORE "
+      "INSERT ON target FOR EACH ROW EXECUTE FUNCTION _timescaledb_functions.insert_blocker()");
+  CHECK(problems() == lines{});
+  db.sql("ALTER FUNCTION _timescaledb_functions.insert_blocker() SET SCHEMA public");
+  CHECK(problems() ==
+        lines{"a trigger of \"target\" may bring rows to its children, where they cannot be counted; "
+              "partition it with PARTITION BY, or name one of the children"});
+}
+
 TEST_CASE_METHOD(fixture, "init makes partitions for the queue's retention and the days ahead") {
   init();
   CHECK(partitions() == 14 + 1 + 3 + 1);

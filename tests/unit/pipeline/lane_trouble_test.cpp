@@ -236,3 +236,26 @@ TEST_CASE("a call that has failed just before the end of a stop is not tried aga
   CHECK(f.time.now() - started < 3s);
   f.check_rule();
 }
+
+TEST_CASE("after an answer over the limit all connections of the loop ask for half as many") {
+  lane_fixture f;
+  f.options.pollers_max = 8;
+  f.put(200);
+  f.queue.answer_bytes_max = 4 * f.queue.items.front().body.size();
+  CHECK(f.run());
+  f.check_rule();
+  CHECK(f.queue.left() == 0);
+  CHECK(f.table.rows.size() == 200);
+  CHECK(f.queue.too_large >= 2);  // ten, then five
+  CHECK(f.queue.too_large <= 2 * f.options.pollers_max);
+}
+
+TEST_CASE("one message over the limit of an answer ends the lane") {
+  lane_fixture f;
+  f.put(1);
+  f.queue.answer_bytes_max = 1;
+  const auto ended = f.run();
+  REQUIRE_FALSE(ended);
+  CHECK(ended.error().code == errc::too_large);
+  CHECK(f.queue.left() == 1);
+}
