@@ -178,7 +178,7 @@ result<reader> reader::make(const plan& p, const std::shared_ptr<const mask::key
     made->rows_field = made->found.body.add(*names);
   }
   if (!p.business_key.empty()) {
-    auto key = business_key::make(p.business_key, p.rows.empty() ? made->found.row : made->found.body, keys);
+    auto key = business_key::make(p, p.rows.empty() ? made->found.row : made->found.body, keys);
     if (!key) return key.error();
     made->key = *std::move(key);
   }

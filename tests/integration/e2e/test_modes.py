@@ -73,5 +73,13 @@ def test_a_business_key_makes_one_of_what_was_sent_twice(devices):
     assert devices.count("sluice.quarantine") == 2
     assert devices.count("sluice.business_ledger") == 103
     assert devices.count("sluice.ledger") == 0
+    # Another table's plan with the same fields has the same ledger, and rows of its own.
+    other = devices.folder / "others.toml"
+    other.write_text(PLAN.replace('"devices"', '"others"'))
+    keyed["SLUICE_CONFIG"] = str(other)
+    devices.sql("CREATE TABLE others (LIKE devices)")
+    send(devices, events)
+    devices.ok("drain", env=keyed)
+    assert devices.count("others") == 100
     refused = devices.run("drain", env=keyed | {"SLUICE_MODE": "at_least_once"})
     assert refused.returncode == 2 and "load.key" in refused.stderr

@@ -267,6 +267,22 @@ TEST_CASE("a business key is made from the fields' values, and shows none of the
   CHECK(key(R"({"a":"x","id":"e1","part":{"n":2}})") != first);
   CHECK(hex(*first).find(hex(bytes_of("e1"))) == std::string::npos);
 
+  // Another table, or another field, is another key.
+  const auto key_by = [](record::plan other) {
+    tests::body_reader reads(other);
+    return reads.read(R"({"a":"x","id":"e1","part":{"n":1},"no":"e1"})").outcome.business_key;
+  };
+  record::plan other = p;
+  CHECK(key_by(other) == first);
+  other.table = "another";
+  CHECK(key_by(other) != first);
+  other = p;
+  other.schema = "elsewhere";
+  CHECK(key_by(other) != first);
+  other = p;
+  other.business_key = {"/no", "/part/n"};
+  CHECK(key_by(other) != first);
+
   const auto refused = [&](std::string_view body) {
     const auto r = reader.read(body).outcome;
     CHECK_FALSE(r.business_key.has_value());
