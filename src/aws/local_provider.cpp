@@ -63,7 +63,8 @@ result<shared_credentials> keys_of_profile(const profile& p) {
                  "profile " + p.name());
 }
 
-boost::asio::awaitable<result<shared_credentials>> local_provider::get(bool refresh) {
+boost::asio::awaitable<result<shared_credentials>> local_provider::get(
+    bool refresh, boost::asio::cancellation_slot /*end*/) {
   if (refresh) {
     auto found = read_();
     if (!found) co_return found.error();

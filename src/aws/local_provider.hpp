@@ -27,7 +27,8 @@ class local_provider final : public credentials_provider {
   local_provider(reader read, shared_credentials first)
       : read_(std::move(read)), at_hand_(std::move(first)) {}
 
-  boost::asio::awaitable<result<shared_credentials>> get(bool refresh) override;
+  boost::asio::awaitable<result<shared_credentials>> get(bool refresh,
+                                                         boost::asio::cancellation_slot end) override;
 
  private:
   reader read_;

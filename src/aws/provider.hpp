@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <memory>
 
 #include "aws/credentials.hpp"
@@ -15,8 +16,9 @@ class credentials_provider {
  public:
   virtual ~credentials_provider() = default;
   /// Never null. `refresh` asks for new ones even if those at hand have not expired (after the peer refused
-  /// them).
-  virtual boost::asio::awaitable<result<std::shared_ptr<const credentials>>> get(bool refresh = false) = 0;
+  /// them). `end` ends a wait for them, with `errc::cancelled`, and leaves the fetch to others who wait.
+  virtual boost::asio::awaitable<result<std::shared_ptr<const credentials>>> get(
+      bool refresh = false, boost::asio::cancellation_slot end = {}) = 0;
 };
 
 /// The chain, as in the AWS SDKs (reference guide, "Credential provider chain"): the environment; the

@@ -1,6 +1,8 @@
 #include "aws/refreshing_provider.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
@@ -22,21 +24,37 @@ bool refreshing_provider::is_due(bool refresh) const {
   return at_hand_->expires_at && *at_hand_->expires_at - network_.now() <= ahead && since >= again;
 }
 
-asio::awaitable<result<std::shared_ptr<const credentials>>> refreshing_provider::get(bool refresh) {
-  if (fetching_) {
-    if (refresh || has_ended()) co_await wait_for_fetch();
-  } else if (is_due(refresh)) {
-    co_await fetch();
+asio::awaitable<result<std::shared_ptr<const credentials>>> refreshing_provider::get(
+    bool refresh, asio::cancellation_slot end) {
+  if (fetching_ ? refresh || has_ended() : is_due(refresh)) {
+    if (!fetching_) start_fetch();
+    // A source that fails before it waits for anything has ended already.
+    bool waited = true;  // g++ 12 loses its place at a co_return under a condition that waits
+    if (fetching_) waited = co_await wait_for_fetch(end);
+    if (!waited) co_return failure{errc::cancelled, "the wait for credentials was ended on demand"};
   }
+  if (broken_) std::rethrow_exception(broken_);
   if (failed_ && (refresh || has_ended())) co_return *failed_;
   co_return at_hand_;
 }
 
-asio::awaitable<void> refreshing_provider::fetch() {
-  fetching_ = true;
+// A task of its own: the caller that asked first may be gone before the others. One that was given up ends at
+// its next wait, and says nothing.
+void refreshing_provider::start_fetch() {
+  const auto one = fetching_ = std::make_shared<asio::cancellation_signal>();
   fetched_at_ = network_.now();
-  auto fresh = co_await source_->fetch();
-  fetching_ = false;
+  asio::co_spawn(
+      network_.executor, source_->fetch(),
+      asio::bind_cancellation_slot(
+          one->slot(), [self = shared_from_this(), one](std::exception_ptr e, result<credentials> fresh) {
+            if (self->fetching_ != one) return;
+            self->broken_ = std::move(e);
+            self->fetched(std::move(fresh));
+          }));
+}
+
+void refreshing_provider::fetched(result<credentials> fresh) {
+  fetching_.reset();
   if (fresh) {
     failed_.reset();
     at_hand_ = std::make_shared<const credentials>(*std::move(fresh));
@@ -46,11 +64,19 @@ asio::awaitable<void> refreshing_provider::fetch() {
   for (asio::steady_timer* each : std::exchange(waiting_, {})) each->cancel();
 }
 
-// It ends, for each wait of a source does.
-asio::awaitable<void> refreshing_provider::wait_for_fetch() {
+// False if it was ended before the fetch, which has an end, for each wait of a source does.
+asio::awaitable<bool> refreshing_provider::wait_for_fetch(asio::cancellation_slot end) {
   asio::steady_timer own(network_.executor, asio::steady_timer::time_point::max());
   waiting_.push_back(&own);
-  co_await own.async_wait(asio::as_tuple(asio::use_awaitable));
+  if (end.is_connected()) {
+    co_await own.async_wait(asio::bind_cancellation_slot(end, asio::as_tuple(asio::use_awaitable)));
+    end.clear();
+  } else {  // that of the coroutine
+    co_await own.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+  if (std::erase(waiting_, &own) == 0) co_return true;
+  if (waiting_.empty()) std::exchange(fetching_, nullptr)->emit(asio::cancellation_type::terminal);
+  co_return false;
 }
 
 }  // namespace sluice::aws

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -14,8 +15,10 @@ namespace sluice::aws {
 ///
 /// In the last 15 minutes one caller fetches new ones while the others go on with the old; a fetch that fails
 /// then is tried again a minute later. Only when there are none, or they have ended, does everybody wait for
-/// that one fetch. Belongs to one loop, as its callers do; lives until they have returned.
-class refreshing_provider final : public credentials_provider {
+/// that one fetch. When the last of them gives up waiting, the fetch ends too. Belongs to one loop, as its
+/// callers do; lives until they have returned.
+class refreshing_provider final : public credentials_provider,
+                                  public std::enable_shared_from_this<refreshing_provider> {
  public:
   static constexpr std::chrono::minutes ahead{15};     ///< botocore's advisory window
   static constexpr std::chrono::seconds again{60};     ///< between fetches that gave nothing better
@@ -23,20 +26,23 @@ class refreshing_provider final : public credentials_provider {
 
   refreshing_provider(std::unique_ptr<credentials_source> source, network n);
 
-  boost::asio::awaitable<result<std::shared_ptr<const credentials>>> get(bool refresh) override;
+  boost::asio::awaitable<result<std::shared_ptr<const credentials>>> get(
+      bool refresh, boost::asio::cancellation_slot end) override;
 
  private:
-  boost::asio::awaitable<void> fetch();
-  boost::asio::awaitable<void> wait_for_fetch();
+  void start_fetch();
+  void fetched(result<credentials> fresh);
+  boost::asio::awaitable<bool> wait_for_fetch(boost::asio::cancellation_slot end);
   bool has_ended() const;
   bool is_due(bool refresh) const;
 
   std::unique_ptr<credentials_source> source_;
   network network_;
   std::shared_ptr<const credentials> at_hand_;
-  std::optional<failure> failed_;          ///< the last fetch's
-  std::chrono::sys_seconds fetched_at_{};  ///< when the last one began
-  bool fetching_ = false;
+  std::optional<failure> failed_;                               ///< the last fetch's
+  std::chrono::sys_seconds fetched_at_{};                       ///< when the last one began
+  std::shared_ptr<boost::asio::cancellation_signal> fetching_;  ///< ends the fetch that is waited for
+  std::exception_ptr broken_;
   std::vector<boost::asio::steady_timer*> waiting_;
 };
 

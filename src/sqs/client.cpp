@@ -68,6 +68,8 @@ struct client::impl {
 
   std::shared_ptr<session> shared;
   http::client link;
+  asio::cancellation_signal end_wait;  ///< for credentials
+  bool closed = false;                 ///< from outside, during this call
   aws::signer& signer() { return shared->shared_tools->signer; }
   sqs::decoder& decoder() { return shared->shared_tools->decoder; }
   std::string body;  ///< of the request
@@ -109,7 +111,9 @@ asio::awaitable<result<http::response>> client::impl::send(const call& c, const 
 // Sends `body`. Stale credentials and a skewed clock are mended once each; the answer of a success is
 // returned.
 asio::awaitable<result<std::string_view>> client::impl::run(call c) {
-  auto keys = co_await shared->credentials->get(false);
+  closed = false;
+  auto keys = co_await shared->credentials->get(false, end_wait.slot());
+  if (closed) co_return failure{errc::cancelled, "closed on demand"};
   if (!keys) co_return keys.error();
   bool refreshed = false;
   bool clock_mended = false;
@@ -129,7 +133,8 @@ asio::awaitable<result<std::string_view>> client::impl::run(call c) {
     }
     if (!refreshed && classify(r.code) == verdict::auth) {
       refreshed = true;
-      auto fresh = co_await shared->credentials->get(true);
+      auto fresh = co_await shared->credentials->get(true, end_wait.slot());
+      if (closed) co_return failure{errc::cancelled, "closed on demand"};
       if (!fresh) co_return fresh.error();
       const bool changed = !same(**keys, **fresh);
       keys = std::move(fresh);
@@ -234,6 +239,8 @@ asio::awaitable<result<std::vector<batch_failure>>> client::send_batch(std::stri
 }
 
 void client::close() noexcept {
+  impl_->closed = true;
+  impl_->end_wait.emit(asio::cancellation_type::terminal);
   impl_->link.close();
 }
 

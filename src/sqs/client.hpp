@@ -53,6 +53,7 @@ class client {
       std::chrono::seconds visibility);
   boost::asio::awaitable<result<std::vector<batch_failure>>> send_batch(std::string_view queue_url,
                                                                         std::span<const outgoing> messages);
+  /// Ends a call in flight with `errc::cancelled`, wherever it waits: for credentials, too.
   void close() noexcept;
 
  private:

@@ -150,6 +150,21 @@ def test_credentials_that_end_in_mid_run_are_replaced_and_nothing_fails(world, t
     assert not late, "requests were signed with keys that had ended"
 
 
+def test_a_stop_does_not_wait_for_an_endpoint_that_says_nothing(world, task):
+    endpoint, watch = task
+    running = world.start("run", env=world.environment(**endpoint.environment(), SLUICE_WAIT="1s", SLUICE_ADMIN="off"))
+    wait_for(lambda: len(watch.seen) > 3, "it to poll", process=running)
+    endpoint.delay_s = 30  # each of three tries is given up after two seconds
+    asked = len(endpoint.given)
+    wait_for(lambda: time.time() - watch.seen[-1][0] > 2, "the keys to end", process=running)
+    polls, at = len(watch.seen), time.monotonic()
+    running.terminate()
+    _, err = running.communicate(timeout=30)
+    assert running.returncode == 0, err
+    assert time.monotonic() - at < 2
+    assert len(watch.seen) == polls and len(endpoint.given) == asked
+
+
 def test_an_endpoint_that_refuses_is_named_and_its_token_is_not_shown(world, task):
     endpoint, _ = task
     wrong = endpoint.environment() | {"AWS_CONTAINER_AUTHORIZATION_TOKEN": "some-other-token"}

@@ -18,6 +18,7 @@ struct scripted_source {
   std::deque<result<credentials>> answers;
   asio::steady_timer* gate = nullptr;  ///< waited for, if there is one
   int fetches = 0;
+  bool broken = false;
 };
 
 class source_of_script final : public credentials_source {
@@ -25,6 +26,7 @@ class source_of_script final : public credentials_source {
   explicit source_of_script(scripted_source& s) : script_(s) {}
   asio::awaitable<result<credentials>> fetch() override {
     ++script_.fetches;
+    if (script_.broken) throw std::bad_alloc();
     if (script_.gate != nullptr) {
       boost::system::error_code cancelled;
       co_await script_.gate->async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
@@ -40,7 +42,8 @@ class source_of_script final : public credentials_source {
 
 struct refreshing : aws_network {
   scripted_source script;
-  refreshing_provider provider{std::make_unique<source_of_script>(script), network};
+  std::shared_ptr<refreshing_provider> provider =
+      std::make_shared<refreshing_provider>(std::make_unique<source_of_script>(script), network);
   std::vector<std::string> got;  ///< key ids, or "failed", as they came
 
   void will_give(const char* id, std::chrono::seconds valid) {
@@ -51,14 +54,17 @@ struct refreshing : aws_network {
   }
   void will_fail() { script.answers.emplace_back(failure(errc::timed_out, "no answer")); }
 
-  asio::awaitable<void> ask(bool refresh) {
-    auto c = co_await provider.get(refresh);
-    got.push_back(c ? (*c)->access_key_id : "failed");
+  asio::awaitable<void> ask(bool refresh, asio::cancellation_slot end) {
+    auto c = co_await provider->get(refresh, end);
+    got.push_back(c ? (*c)->access_key_id : c.error().code == errc::cancelled ? "ended" : "failed");
   }
-  void start(bool refresh = false) {
-    asio::co_spawn(loop, ask(refresh), [](std::exception_ptr e) {
+  void start(bool refresh = false, asio::cancellation_slot end = {}) {
+    asio::co_spawn(loop, ask(refresh, end), [](std::exception_ptr e) {
       if (e) std::rethrow_exception(e);
     });
+    go_on();
+  }
+  void go_on() {
     loop.restart();
     loop.poll();
   }
@@ -101,8 +107,7 @@ TEST_CASE("while one caller fetches, the others go on with the old, until it end
   p.start();
   CHECK(p.got.size() == 3);
   gate.cancel();
-  p.loop.restart();
-  p.loop.poll();
+  p.go_on();
   CHECK(p.got == std::vector<std::string>{"old", "old", "old", "new", "new"});
   CHECK(p.script.fetches == 2);
 }
@@ -144,9 +149,47 @@ TEST_CASE("a refusal by the peer fetches new ones, once for all who were refused
   p.start(true);
   p.start(true);
   gate.cancel();
-  p.loop.restart();
-  p.loop.poll();
+  p.go_on();
   CHECK(p.get(true) == "new");  // a refusal that was on its way when the new ones came
   CHECK(p.got == std::vector<std::string>{"old", "new", "new", "new"});
   CHECK(p.script.fetches == 2);
+}
+
+TEST_CASE("who gives up waiting leaves the fetch to the others, and the last of them ends it") {
+  refreshing p;
+  asio::steady_timer gate(p.loop, asio::steady_timer::time_point::max());
+  asio::cancellation_signal first, second;
+  const auto terminal = asio::cancellation_type::terminal;
+  p.script.gate = &gate;
+  p.will_give("new", 1h);
+  p.start(false, first.slot());
+  p.start(false, second.slot());
+  first.emit(terminal);
+  p.go_on();
+  CHECK(p.got == std::vector<std::string>{"ended"});
+  gate.cancel();
+  p.go_on();
+  CHECK(p.got == std::vector<std::string>{"ended", "new"});
+  second.emit(terminal);  // late: nobody waits
+
+  p.now += 1h;
+  gate.expires_at(asio::steady_timer::time_point::max());
+  p.will_give("late", 1h);
+  p.will_give("last", 1h);
+  p.start(false, first.slot());
+  first.emit(terminal);
+  p.start();  // before the other fetch knows that nobody waits for it
+  CHECK(p.got == std::vector<std::string>{"ended", "new", "ended"});
+  gate.cancel();
+  p.go_on();
+  CHECK(p.got == std::vector<std::string>{"ended", "new", "ended", "last"});
+  CHECK(p.script.fetches == 3);
+  p.loop.restart();
+  CHECK(p.loop.run() == 0);  // nothing is left
+}
+
+TEST_CASE("what a source throws reaches whoever waits for it") {
+  refreshing p;
+  p.script.broken = true;
+  CHECK_THROWS_AS(p.get(), std::bad_alloc);
 }

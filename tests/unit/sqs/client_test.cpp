@@ -1,7 +1,12 @@
 #include "sqs/client.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,8 +28,15 @@ constexpr std::string_view url = "https://sqs.us-east-1.amazonaws.com/1234567890
 // Gives what a test has put there; the next with each refresh.
 class scripted_credentials final : public aws::credentials_provider {
  public:
-  boost::asio::awaitable<result<std::shared_ptr<const aws::credentials>>> get(bool refresh) override {
+  boost::asio::awaitable<result<std::shared_ptr<const aws::credentials>>> get(
+      bool refresh, boost::asio::cancellation_slot end) override {
     refreshes += refresh ? 1 : 0;
+    if (late && late_from <= calls++) {
+      boost::system::error_code ended;
+      co_await late->async_wait(boost::asio::bind_cancellation_slot(
+          end, boost::asio::redirect_error(boost::asio::use_awaitable, ended)));
+      end.clear();
+    }
     if (refresh && at + 1 < ids.size()) ++at;
     auto c = std::make_shared<aws::credentials>();
     c->access_key_id = ids[at];
@@ -34,7 +46,9 @@ class scripted_credentials final : public aws::credentials_provider {
   }
   std::vector<std::string> ids{"FIRST"};
   std::size_t at = 0;
-  int refreshes = 0;
+  int refreshes = 0, calls = 0;
+  std::optional<boost::asio::steady_timer> late;  ///< waited for, if there is one, from that call on
+  int late_from = 0;
 };
 
 struct fixture {
@@ -237,4 +251,20 @@ TEST_CASE("closing from outside ends a long poll as cancelled") {
   const auto messages = f.run(f.c->receive(url, {}));
   REQUIRE(!messages);
   CHECK(messages.error().code == errc::cancelled);
+}
+
+TEST_CASE("a close ends a call that waits for credentials: it sends nothing, or nothing more") {
+  const int late_from = GENERATE(0, 1);  // the first ones, or those after a refusal
+  fixture f({{refusal("ExpiredToken")}});
+  f.keys->late_from = late_from;
+  f.keys->late.emplace(f.loop, boost::asio::steady_timer::time_point::max());
+  boost::asio::steady_timer soon(f.loop, 50ms);
+  soon.async_wait([&](const boost::system::error_code&) { f.c->close(); });
+  const auto done = f.delete_two();
+  REQUIRE_FALSE(done.has_value());
+  CHECK(done.error().code == errc::cancelled);
+  CHECK(f.server.requests.size() == static_cast<std::size_t>(late_from));
+  f.keys->late.reset();
+  f.c->close();  // what is closed while no call is in flight connects anew
+  CHECK(f.run(f.c->purge(url)).error().code != errc::cancelled);
 }
