@@ -64,8 +64,9 @@ void read_login_event_unmasked(benchmark::State& state) {
 BENCHMARK(read_login_event_unmasked);
 
 // What somebody would write for this record alone: simdjson's dom, one walk, a comparison for each key, the
-// same checks and the same bytes. The reader should take at most half as long again.
-bool read_by_hand(simdjson::dom::parser& parser, std::string_view body, const record::envelope& around,
+// same checks and the same bytes; it does not say what is wrong, and where. The reader should take at most
+// half as long again.
+bool read_by_hand(simdjson::dom::parser& parser, std::string_view body, std::int64_t sent_ms,
                   copy::arena& rows) {
   simdjson::dom::element document;
   simdjson::dom::object members;
@@ -97,7 +98,7 @@ bool read_by_hand(simdjson::dom::parser& parser, std::string_view body, const re
   }
   if (seen != 63) return false;
   const auto version = record::version_number(record::transform::version_packed, app_version);
-  const auto date = record::date_from(around.sent_ms);
+  const auto date = record::date_from(sent_ms);
   if (!version || !date || record::longer_than(user_id, 128) || record::longer_than(device_type, 32) ||
       record::longer_than(ip, 256) || record::longer_than(device_id, 256) ||
       record::longer_than(locale, 32)) {
@@ -125,10 +126,11 @@ void read_login_event_by_hand(benchmark::State& state) {
   const std::string text = padded(login_event);
   const std::string_view body(text.data(), login_event.size());
   reader_of(unmasked_login_events()).read(body, around, expected);
-  if (!read_by_hand(parser, body, around, rows) || !std::ranges::equal(rows.bytes(), expected.bytes()))
+  if (!read_by_hand(parser, body, around.sent_ms, rows) ||
+      !std::ranges::equal(rows.bytes(), expected.bytes()))
     return state.SkipWithError("the reader's row is another");
   for ([[maybe_unused]] auto _ : state) {
-    if (!read_by_hand(parser, body, around, rows)) rows.clear();
+    if (!read_by_hand(parser, body, around.sent_ms, rows)) rows.clear();
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(login_event.size()));

@@ -76,7 +76,7 @@ result<> replay::read_one(const pg::quarantine_entry& e, copy::segment& s) {
     const std::size_t start = s.rows().size();
     const auto outcome = reader_.read({body.data(), size}, around, s.rows());
     if (outcome.what == record::outcome::kind::refused) {
-      ++staying_[fmt::format("{} {}", outcome.why.reason, outcome.why.column)];
+      ++staying_[fmt::format("{} {}", outcome.why, outcome.column)];
       return {};
     }
     const copy::segment::entry entry{

@@ -156,9 +156,9 @@ result<> show_samples(const config& c, const std::vector<std::string>& bodies) {
     if (o.what == record::outcome::kind::full)
       return failure{errc::too_large, fmt::format("line {} makes too many rows", i + 1)};
     if (o.what == record::outcome::kind::refused) {
-      ++reasons[o.why.reason];
-      refusals.push_back(fmt::format("line {} is refused: {}{}{}", i + 1, o.why.reason,
-                                     o.why.column.empty() ? "" : ", ", o.why.column));
+      ++reasons[o.why];
+      refusals.push_back(
+          fmt::format("line {} is refused: {}{}{}", i + 1, o.why, o.column.empty() ? "" : ", ", o.column));
       continue;
     }
     for (const auto& row : record::show(c.plan, out.bytes())) {

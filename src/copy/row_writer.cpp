@@ -2,7 +2,6 @@
 
 #include <array>
 #include <bit>
-#include <concepts>
 #include <cstring>
 
 namespace sluice::copy {
@@ -12,18 +11,6 @@ constexpr std::int32_t days_1970_to_2000 = 10'957;
 constexpr std::int64_t us_1970_to_2000 = 946'684'800'000'000;
 constexpr std::size_t array_header = 12;    // dimensions, has nulls, type
 constexpr std::size_t array_dimension = 8;  // items, first index
-
-/// Compilers make one byte swap and one store of this.
-template <std::unsigned_integral Unsigned>
-void store_big_endian(std::byte* at, Unsigned value) noexcept {
-  for (std::size_t i = sizeof(value); i-- > 0; value = static_cast<Unsigned>(value >> 8U)) {
-    at[i] = static_cast<std::byte>(value);
-  }
-}
-
-void store_bytes(std::byte* at, const void* bytes, std::size_t length) noexcept {
-  if (length > 0) std::memcpy(at, bytes, length);  // an empty view's pointer may be null
-}
 
 }  // namespace
 
@@ -35,30 +22,6 @@ std::span<const std::byte> stream_header() noexcept {
 std::span<const std::byte> stream_trailer() noexcept {
   static constexpr std::array<unsigned char, 2> trailer{0xFF, 0xFF};
   return std::as_bytes(std::span(trailer));
-}
-
-void row_writer::begin_row(std::int16_t fields) noexcept {
-  row_start_ = out_->size();
-  std::byte* at = out_->claim(sizeof(fields));
-  full_ = at == nullptr;
-  if (!full_) store_big_endian(at, static_cast<std::uint16_t>(fields));
-}
-
-bool row_writer::end_row() noexcept {
-  if (full_) abandon_row();
-  return !full_;
-}
-
-void row_writer::abandon_row() noexcept {
-  out_->truncate(row_start_);
-}
-
-std::byte* row_writer::field(std::size_t length) noexcept {
-  std::byte* at = full_ ? nullptr : out_->claim(sizeof(std::int32_t) + length);
-  full_ = at == nullptr;
-  if (full_) return nullptr;
-  store_big_endian(at, static_cast<std::uint32_t>(length));
-  return at + sizeof(std::int32_t);
 }
 
 void row_writer::null() noexcept {
@@ -87,10 +50,6 @@ void row_writer::float4(float value) noexcept {
 
 void row_writer::float8(double value) noexcept {
   int8(std::bit_cast<std::int64_t>(value));
-}
-
-void row_writer::text(std::string_view value) noexcept {
-  if (std::byte* at = field(value.size())) store_bytes(at, value.data(), value.size());
 }
 
 void row_writer::bytea(std::span<const std::byte> value) noexcept {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -14,6 +16,18 @@ namespace sluice::copy {
 /// "Binary Format").
 std::span<const std::byte> stream_header() noexcept;
 std::span<const std::byte> stream_trailer() noexcept;
+
+/// Compilers make one byte swap and one store of this.
+template <std::unsigned_integral Unsigned>
+void store_big_endian(std::byte* at, Unsigned value) noexcept {
+  for (std::size_t i = sizeof(value); i-- > 0; value = static_cast<Unsigned>(value >> 8U)) {
+    at[i] = static_cast<std::byte>(value);
+  }
+}
+
+inline void store_bytes(std::byte* at, const void* bytes, std::size_t length) noexcept {
+  if (length > 0) std::memcpy(at, bytes, length);  // an empty view's pointer may be null
+}
 
 /// Writes tuples of binary COPY at the end of an arena: an int16 field count, then each field as int32 length
 /// and bytes.
@@ -62,5 +76,33 @@ class row_writer {
   std::size_t array_start_ = 0;  ///< of the value that `begin_array` began
   bool full_ = false;
 };
+
+inline void row_writer::begin_row(std::int16_t fields) noexcept {
+  row_start_ = out_->size();
+  std::byte* at = out_->claim(sizeof(fields));
+  full_ = at == nullptr;
+  if (!full_) store_big_endian(at, static_cast<std::uint16_t>(fields));
+}
+
+inline bool row_writer::end_row() noexcept {
+  if (full_) abandon_row();
+  return !full_;
+}
+
+inline void row_writer::abandon_row() noexcept {
+  out_->truncate(row_start_);
+}
+
+inline std::byte* row_writer::field(std::size_t length) noexcept {
+  std::byte* at = full_ ? nullptr : out_->claim(sizeof(std::int32_t) + length);
+  full_ = at == nullptr;
+  if (full_) return nullptr;
+  store_big_endian(at, static_cast<std::uint32_t>(length));
+  return at + sizeof(std::int32_t);
+}
+
+inline void row_writer::text(std::string_view value) noexcept {
+  if (std::byte* at = field(value.size())) store_bytes(at, value.data(), value.size());
+}
 
 }  // namespace sluice::copy

@@ -230,7 +230,7 @@ bool lane::try_place(const sqs::message& m, steady_time hidden) {
 bool lane::encode(batch& b, const sqs::message& m, copy::segment::entry e) {
   copy::arena& rows = b.rows.rows();
   const std::size_t start = rows.size();
-  record::outcome o{.what = record::outcome::kind::refused, .why = {.reason = record::reasons::wrong_digest}};
+  record::outcome o{.what = record::outcome::kind::refused, .why = record::reasons::wrong_digest};
   if (m.digests_ok) {
     o = reader_.read(m.body,
                      {.message_id = e.message_id,
@@ -243,7 +243,8 @@ bool lane::encode(batch& b, const sqs::message& m, copy::segment::entry e) {
   e.business_key = o.business_key;
   switch (o.what) {
     case record::outcome::kind::row: return b.rows.add(e, start, o.rows);
-    case record::outcome::kind::refused: return b.rows.add_refused(e, std::move(o.why));
+    case record::outcome::kind::refused:
+      return b.rows.add_refused(e, {.reason = o.why, .column = std::string(o.column)});
     case record::outcome::kind::full: return false;
   }
   return false;

@@ -45,7 +45,7 @@ result<business_key> business_key::make(const plan& p, field_tree& fields,
   return made;
 }
 
-reason business_key::read(const field_tree& found, uuid& id, std::string& at) {
+reason business_key::read(const field_tree& found, uuid& id, std::string_view& at) {
   text_.clear();
   for (const part& p : parts_) {
     at = p.pointer;

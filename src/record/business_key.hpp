@@ -28,7 +28,7 @@ class business_key {
 
   /// The reason, and in `at` the pointer, where there is no id: fields must be there, and text or whole
   /// numbers.
-  reason read(const field_tree& found, uuid& id, std::string& at);
+  reason read(const field_tree& found, uuid& id, std::string_view& at);
 
  private:
   explicit business_key(mask::hmac_sha256 hash) : hash_(std::move(hash)) {}

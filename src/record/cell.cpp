@@ -135,6 +135,9 @@ reason cell::write(material& from, copy::row_writer& row) {
 reason cell::write_field(field_tree& fields, copy::row_writer& row) {
   if (!fields.has(field_)) return write_missing(row);
   const simdjson::dom::element value = fields.value(field_);
+  if (std::string_view text; converter_.is_plain_text() && value.get(text) == simdjson::SUCCESS) {
+    return converter_.write_string(text, row);
+  }
   if (value.is_null()) {
     if (!plan().nullable) return reasons::null_value;
     row.null();

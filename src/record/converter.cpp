@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -78,14 +79,17 @@ reason write_json(std::string_view raw, copy::row_writer& row) {
   return reasons::none;
 }
 
-bool is_plain_text(const column& c) {
+bool goes_in_as_it_is(const column& c) {
   return c.is_text() && !c.is_array && !c.trim && !c.lower && c.change == transform::none && c.map.empty();
 }
 
 }  // namespace
 
 converter::converter(column c, std::optional<mask::masker> m)
-    : plan_(std::move(c)), mask_(std::move(m)), is_plain_text_(is_plain_text(plan_)) {
+    : plan_(std::move(c)),
+      mask_(std::move(m)),
+      is_plain_text_(goes_in_as_it_is(plan_)),
+      length_max_(plan_.length_max > 0 ? plan_.length_max : std::numeric_limits<std::size_t>::max()) {
   using enum column_type;
   const bool has_digits = plan_.type == numeric || plan_.type == real || plan_.type == double_precision;
   may_want_raw_ = plan_.type == jsonb || has_digits || is_epoch() || !plan_.map.empty();
@@ -254,21 +258,12 @@ reason converter::write_typed(std::string_view text, copy::row_writer& row) {
   throw std::logic_error("a column type without a writer");
 }
 
-reason converter::write_string(std::string_view text, copy::row_writer& row) {
-  if (text.find('\0') != text.npos) return reasons::nul_character;
-  const auto too_long = [&](std::string_view written) {
-    return plan_.length_max > 0 && longer_than(written, plan_.length_max);
-  };
-  if (!mask_) {
-    if (too_long(text)) return reasons::too_long;
-    row.text(text);
-    return reasons::none;
-  }
+reason converter::write_masked(std::string_view text, copy::row_writer& row) {
   char* token = row.begin_field(mask_->size_max(text.size()));
   if (token == nullptr) return reasons::none;
   const char* end = mask_->mask_to(text, token);
   if (end == nullptr) return reasons::bad_format;
-  if (too_long({token, end})) return reasons::too_long;
+  if (is_too_long({token, end})) return reasons::too_long;
   row.end_field(end);
   return reasons::none;
 }

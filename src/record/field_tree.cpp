@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <span>
 
 #include "record/raw_json.hpp"
@@ -9,6 +10,23 @@
 namespace sluice::record {
 
 namespace {
+
+/// The two ends of both texts; they overlap unless these are longer than 2 * N.
+template <std::size_t N>
+bool are_ends_equal(std::string_view a, std::string_view b) noexcept {
+  return std::memcmp(a.data(), b.data(), N) == 0 &&
+         std::memcmp(a.data() + a.size() - N, b.data() + b.size() - N, N) == 0;
+}
+
+/// For names, which are short: no call.
+inline bool is_equal(std::string_view a, std::string_view b) noexcept {
+  if (a.size() != b.size()) return false;
+  if (a.size() > 16) return std::memcmp(a.data(), b.data(), a.size()) == 0;
+  if (a.size() >= 8) return are_ends_equal<8>(a, b);
+  if (a.size() >= 4) return are_ends_equal<4>(a, b);
+  if (a.size() >= 2) return are_ends_equal<2>(a, b);
+  return a.empty() || a.front() == b.front();
+}
 
 /// "~1" is '/', "~0" is '~'; any other tilde is an error.
 std::optional<std::string> unescape(std::string_view escaped) {
@@ -65,9 +83,9 @@ field_tree::node_index field_tree::add(const std::vector<std::string>& names) {
   return at;
 }
 
-const field_tree::child* field_tree::find_child(node_index at, std::string_view name) const noexcept {
-  const auto& children = nodes_[at].children;
-  const auto found = std::ranges::find(children, name, &child::name);
+field_tree::child* field_tree::find_child(node_index at, std::string_view name) noexcept {
+  auto& children = nodes_[at].children;
+  const auto found = std::ranges::find_if(children, [&](const child& c) { return is_equal(c.name, name); });
   return found == children.end() ? nullptr : &*found;
 }
 
@@ -78,25 +96,26 @@ std::optional<field_tree::node_index> field_tree::find(simdjson::dom::element ro
   nodes_[0].raw_known = pass_;
   nodes_[0].value = root;
   nodes_[0].seen = pass_;
-  return visit_below(0);
+  const node_index twice = visit_below(0);
+  return twice == 0 ? std::nullopt : std::optional(twice);
 }
 
 // These call one another as deep as the plan's pointers are, not as deep as the body.
 // NOLINTBEGIN(misc-no-recursion)
 
-std::optional<field_tree::node_index> field_tree::visit_below(node_index at) {
+field_tree::node_index field_tree::visit_below(node_index at) {
   node& n = nodes_[at];
-  if (n.children.empty()) return std::nullopt;
+  if (n.children.empty()) return 0;
   n.found.clear();
   if (simdjson::dom::object members; n.value.get(members) == simdjson::SUCCESS) {
     return visit_object(at, members);
   }
   if (simdjson::dom::array items; n.value.get(items) == simdjson::SUCCESS) return visit_array(at, items);
-  return std::nullopt;
+  return 0;
 }
 
-inline std::optional<field_tree::node_index> field_tree::meet(node_index met, std::uint32_t ordinal,
-                                                              simdjson::dom::element value) {
+inline field_tree::node_index field_tree::meet(node_index met, std::uint32_t ordinal,
+                                               simdjson::dom::element value) {
   node& found = nodes_[met];
   if (found.seen == pass_) return met;
   found.value = value;
@@ -105,45 +124,44 @@ inline std::optional<field_tree::node_index> field_tree::meet(node_index met, st
     found.ordinal = ordinal;
     nodes_[found.parent].found.push_back(met);
   }
-  return found.children.empty() ? std::nullopt : visit_below(met);
+  return found.children.empty() ? 0 : visit_below(met);
 }
 
-std::optional<field_tree::node_index> field_tree::visit_object(node_index at, simdjson::dom::object members) {
-  const std::span<child> children = nodes_[at].children;
-  std::size_t* guess = &nodes_[at].first;
+field_tree::node_index field_tree::visit_object(node_index at, simdjson::dom::object members) {
+  node& parent = nodes_[at];
+  child* const children = parent.children.data();
+  std::size_t* guess = &parent.first;
   std::uint32_t ordinal = 0;
   for (const auto& [key, value] : members) {
-    std::size_t tried = *guess;
-    std::size_t left = children.size();
-    while (left > 0 && !children[tried].is_called(key)) {
-      --left;
-      if (++tried == children.size()) tried = 0;
+    child* met = &children[*guess];
+    if (!is_equal(met->name, key)) {
+      met = find_child(at, key);
+      if (met != nullptr) *guess = static_cast<std::size_t>(met - children);
     }
-    if (left == 0) {
-      unknown_ = unknown_ || !nodes_[at].wanted;
+    if (met == nullptr) {
+      unknown_ = unknown_ || !parent.wanted;
     } else {
-      if (const auto twice = meet(children[tried].node, ordinal, value)) return twice;
-      *guess = tried;
-      guess = &children[tried].next;
+      if (const node_index twice = meet(met->node, ordinal, value); twice != 0) return twice;
+      guess = &met->next;
     }
     ++ordinal;
   }
-  return std::nullopt;
+  return 0;
 }
 
 /// In an array, a name is an index: digits without a leading zero (RFC 6901, section 4).
-std::optional<field_tree::node_index> field_tree::visit_array(node_index at, simdjson::dom::array items) {
+field_tree::node_index field_tree::visit_array(node_index at, simdjson::dom::array items) {
   std::uint32_t ordinal = 0;
   for (const simdjson::dom::element item : items) {
     char digits[10];
     const char* end = std::to_chars(digits, digits + sizeof digits, ordinal).ptr;
     const std::string_view index(digits, static_cast<std::size_t>(end - digits));
     if (const child* known = find_child(at, index)) {
-      if (const auto twice = meet(known->node, ordinal, item)) return twice;
+      if (const node_index twice = meet(known->node, ordinal, item); twice != 0) return twice;
     }
     ++ordinal;
   }
-  return std::nullopt;
+  return 0;
 }
 
 /// One walk over the text of an object tells that of all its fields.

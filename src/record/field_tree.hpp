@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -58,10 +57,6 @@ class field_tree {
     std::string name;
     node_index node;
     std::size_t next = 0;  ///< the child that came after this one last time
-
-    bool is_called(std::string_view key) const noexcept {
-      return name.size() == key.size() && std::memcmp(name.data(), key.data(), key.size()) == 0;
-    }
   };
   struct node {
     node_index parent = 0;
@@ -76,12 +71,14 @@ class field_tree {
     std::uint64_t raw_known = 0;  ///< the pass that set it
   };
 
-  std::optional<node_index> visit_below(node_index at);
-  std::optional<node_index> visit_object(node_index at, simdjson::dom::object members);
-  std::optional<node_index> visit_array(node_index at, simdjson::dom::array items);
-  std::optional<node_index> meet(node_index met, std::uint32_t ordinal, simdjson::dom::element value);
+  // What was met twice, or 0, the root, if nothing was: cheaper than an optional, and there is one for each
+  // key.
+  node_index visit_below(node_index at);
+  node_index visit_object(node_index at, simdjson::dom::object members);
+  node_index visit_array(node_index at, simdjson::dom::array items);
+  node_index meet(node_index met, std::uint32_t ordinal, simdjson::dom::element value);
   bool has_text() const noexcept { return !nodes_[0].raw.empty(); }
-  const child* find_child(node_index at, std::string_view name) const noexcept;
+  child* find_child(node_index at, std::string_view name) noexcept;
   char* write_unknown(node_index at, std::string_view text, char* out);
 
   std::vector<node> nodes_;  ///< the first is the root

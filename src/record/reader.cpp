@@ -22,7 +22,7 @@ using simdjson::dom::element;
 static_assert(reader::depth_max == simdjson::DEFAULT_MAX_DEPTH);
 
 outcome refused(reason why, std::string_view column = {}) {
-  return {.what = outcome::kind::refused, .rows = 0, .why = {.reason = why, .column = std::string(column)}};
+  return {.what = outcome::kind::refused, .rows = 0, .why = why, .column = column};
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ outcome reader::impl::read(std::string_view body, const envelope& e, copy::arena
 /// A row, if the record says which event it is.
 outcome reader::impl::identify(const field_tree& record) {
   uuid id{};
-  std::string at;
+  std::string_view at;
   if (const reason why = key->read(record, id, at); why != reasons::none) return refused(why, at);
   event = id;
   return {};
@@ -111,7 +111,7 @@ outcome reader::impl::read_list(element record, std::string_view text, copy::are
     // What S3 sends when notifications are switched on.
     const bool is_test = form == body_form::s3 && around.has(event_field) &&
                          std::string_view(simdjson::minify(around.value(event_field))) == "\"s3:TestEvent\"";
-    return is_test ? outcome{.rows = 0, .why = {}} : refused(reasons::missing_field, rows);
+    return is_test ? outcome{.rows = 0} : refused(reasons::missing_field, rows);
   }
   simdjson::dom::array list;
   if (around.value(rows_field).get(list) != simdjson::SUCCESS) return refused(reasons::wrong_type, rows);
@@ -129,7 +129,7 @@ outcome reader::impl::read_list(element record, std::string_view text, copy::are
     }
     ++found.row_number;
   }
-  return {.rows = found.row_number, .why = {}};
+  return {.rows = found.row_number};
 }
 
 outcome reader::impl::read_row(element object, std::string_view text, copy::arena& out) {
@@ -146,7 +146,7 @@ outcome reader::impl::read_row(element object, std::string_view text, copy::aren
     row.abandon_row();
     return refused(why, c.plan().name);
   }
-  if (!row.end_row()) return {.what = outcome::kind::full, .rows = 0, .why = {}};
+  if (!row.end_row()) return {.what = outcome::kind::full, .rows = 0};
   return {};
 }
 
@@ -156,7 +156,8 @@ outcome reader::impl::refused_twice(source where, field_tree::node_index field) 
   };
   const auto column = std::ranges::find_if(cells, wants);
   if (column != cells.end()) return refused(reasons::duplicate_field, column->plan().name);
-  return refused(reasons::duplicate_field, where == source::envelope ? record_pointer() : rows);
+  if (where == source::envelope) return refused(reasons::duplicate_field, record_pointer());
+  return refused(reasons::duplicate_field, rows);
 }
 
 reader::reader(std::unique_ptr<impl> i) : impl_(std::move(i)) {}

@@ -6,11 +6,11 @@
 #include <string_view>
 
 #include "copy/arena.hpp"
-#include "copy/segment.hpp"
 #include "core/failure.hpp"
 #include "mask/key_ring.hpp"
 #include "record/envelope.hpp"
 #include "record/plan.hpp"
+#include "record/reasons.hpp"
 
 namespace sluice::record {
 
@@ -18,11 +18,12 @@ namespace sluice::record {
 struct outcome {
   enum class kind {
     row,      ///< `rows` tuples were appended; none if the body has an empty list of them
-    refused,  ///< nothing was appended; `why` says what is wrong
+    refused,  ///< nothing was appended: see `why` and `column`
     full,     ///< nothing was appended: the arena has no room for the row
   } what = kind::row;
   std::uint32_t rows = 1;
-  copy::refusal why;
+  reason why{};
+  std::string_view column{};           ///< at fault, or the field; may be empty. Valid as long as the reader
   std::optional<uuid> business_key{};  ///< by which the ledger is to know the event, where the plan says so
 };
 

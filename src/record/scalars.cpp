@@ -140,20 +140,24 @@ checked<std::int64_t> whole(std::string_view digits) noexcept {
 checked<std::int64_t> packed(std::string_view text) noexcept {
   constexpr std::int64_t part_max = 999;
   std::int64_t value = 0;
-  cursor in(text);
-  for (std::int64_t unit = 1'000'000; unit > 0; unit /= 1'000) {
-    const std::string_view digits = in.digits();
-    if (digits.empty()) return reasons::bad_version;
-    std::int64_t part = 0;
-    for (const char c : digits) {
+  std::int64_t unit = 1'000'000;
+  std::int64_t part = 0;
+  bool has_digits = false;  // this part
+  for (const char c : text) {
+    if (c != '.') {
+      has_digits = true;
       part = part * 10 + (c - '0');
       if (part > part_max) return reasons::out_of_range;
+      continue;
     }
+    if (!has_digits || unit == 1) return reasons::bad_version;
     value += part * unit;
-    if (!in.take(".")) break;
-    if (unit == 1) return reasons::bad_version;
+    unit /= 1'000;
+    part = 0;
+    has_digits = false;
   }
-  return value;
+  if (!has_digits) return reasons::bad_version;
+  return value + part * unit;
 }
 
 checked<std::int64_t> joined_digits(std::string_view text) noexcept {
@@ -215,8 +219,12 @@ checked<std::int32_t> date_from(std::int64_t unix_ms) noexcept {
 }
 
 checked<std::int64_t> version_number(transform how, std::string_view text) noexcept {
-  const bool dotted = std::ranges::all_of(text, [](char c) { return is_digit(c) || c == '.'; });
-  if (!dotted || std::ranges::none_of(text, is_digit)) return reasons::bad_version;
+  bool has_digits = false;
+  for (const char c : text) {
+    if (!is_digit(c) && c != '.') return reasons::bad_version;
+    has_digits = has_digits || c != '.';
+  }
+  if (!has_digits) return reasons::bad_version;
   if (how == transform::version_packed) return packed(text);
   if (how == transform::version_digits) return joined_digits(text);
   return whole(text.substr(0, text.find('.')));

@@ -69,7 +69,7 @@ class body_reader {
       case sluice::record::outcome::kind::full: return "full";
       case sluice::record::outcome::kind::refused: break;
     }
-    return std::string(r.outcome.why.reason) + " " + r.outcome.why.column;
+    return std::string(r.outcome.why) + " " + std::string(r.outcome.column);
   }
 
  private:
@@ -89,7 +89,7 @@ inline std::string with_value(const std::string& json) {
 /// The field's bytes; "null"; or the verdict.
 inline std::string written(body_reader& reader, const std::string& json) {
   const auto r = reader.read(with_value(json));
-  if (r.outcome.what != sluice::record::outcome::kind::row) return std::string(r.outcome.why.reason);
+  if (r.outcome.what != sluice::record::outcome::kind::row) return std::string(r.outcome.why);
   return r.fields.at(0).value_or("null");
 }
 

@@ -35,8 +35,8 @@ std::map<std::string, std::size_t> compare(const record::plan& p, std::size_t bo
     const tests::expectation expected = tests::expect(p, body, e);
     const tests::read_result got = reader.read(body, e);
     CAPTURE(tests::seed(), i, body, expected.column);
-    REQUIRE(got.outcome.why.reason == expected.reason);
-    REQUIRE(got.outcome.why.column == expected.column);
+    REQUIRE(got.outcome.why == expected.reason);
+    REQUIRE(got.outcome.column == expected.column);
     REQUIRE(got.fields.size() == expected.fields.size());
     for (std::size_t f = 0; f < got.fields.size(); ++f) {
       CAPTURE(p.columns[f].name, printed(expected.fields[f]), printed(got.fields[f]));

@@ -286,7 +286,7 @@ TEST_CASE("a business key is made from the fields' values, and shows none of the
   const auto refused = [&](std::string_view body) {
     const auto r = reader.read(body).outcome;
     CHECK_FALSE(r.business_key.has_value());
-    return std::pair(std::string(r.why.reason), r.why.column);
+    return std::pair(std::string(r.why), std::string(r.column));
   };
   CHECK(refused(R"({"a":"x","id":"e1"})") == std::pair<std::string, std::string>("missing_field", "/part/n"));
   CHECK(refused(R"({"a":"x","id":null,"part":{"n":1}})") ==
