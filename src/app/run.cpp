@@ -405,12 +405,15 @@ int service::run() {
   const auto note = [&](std::exception_ptr e) {
     if (e) broken = e;
   };
-  // From the first moment: process 1 of a container has no default action for a signal.
+  // From the first moment: process 1 of a container has no default action for a signal. What hangs up while
+  // it starts, which may be minutes, is told to watch_hangups: the ring that was read may be the old one.
   boost::asio::signal_set signals(loop_, SIGINT, SIGTERM);
   signals.async_wait([this](const boost::system::error_code& error, int) {
     stopped_by_signal_ = !error;
     loop_.stop();
   });
+  boost::asio::signal_set hangups(loop_);
+  if (!until_empty_) hangups.add(SIGHUP);  // a drain ends with its terminal
   boost::asio::co_spawn(loop_, prepare(), [&](std::exception_ptr e, result<> r) {
     note(e);
     ready = std::move(r);
@@ -422,8 +425,6 @@ int service::run() {
   if (!ready) return refuse(ready.error());
 
   loop_.restart();
-  boost::asio::signal_set hangups(loop_);
-  if (!until_empty_) hangups.add(SIGHUP);  // a drain ends with its terminal
   const auto started = clock::now();
   if (auto opened = open_watch(); !opened) return refuse(opened.error());
   if (auto made = make_protection(); !made) return refuse(made.error());

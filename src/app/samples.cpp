@@ -18,6 +18,7 @@
 #include "record/infer.hpp"
 #include "record/personal.hpp"
 #include "record/reader.hpp"
+#include "record/scalars.hpp"
 #include "record/show.hpp"
 
 namespace sluice::app {
@@ -27,7 +28,7 @@ constexpr std::size_t samples_max = 10'000;
 constexpr std::size_t cell_characters_max = 40;
 constexpr std::size_t row_bytes_max = std::size_t{16} << 20U;
 
-/// The first bodies of a file, one on each line.
+/// The first lines of a file, each a body, or blank.
 result<std::vector<std::string>> read_samples(const std::string& path) {
   std::ifstream file;
   if (path != "-") {
@@ -39,9 +40,7 @@ result<std::vector<std::string>> read_samples(const std::string& path) {
   }
   std::istream& in = path == "-" ? std::cin : file;
   std::vector<std::string> bodies;
-  for (std::string line; bodies.size() < samples_max && std::getline(in, line);) {
-    if (!line.empty()) bodies.push_back(line);
-  }
+  for (std::string line; bodies.size() < samples_max && std::getline(in, line);) bodies.push_back(line);
   return bodies;
 }
 
@@ -146,9 +145,12 @@ result<> show_samples(const config& c, const std::vector<std::string>& bodies) {
   privacy_notes notes(c.plan);
   std::vector<std::string> refusals;
   std::map<std::string_view, std::size_t> reasons;
+  std::size_t messages = 0;
   std::size_t rows = 0;
   copy::arena out(row_bytes_max);
   for (std::size_t i = 0; i < bodies.size(); ++i) {
+    if (record::trimmed(bodies[i]).empty()) continue;
+    ++messages;
     std::string body = bodies[i];
     body.append(simdjson::SIMDJSON_PADDING, ' ');
     out.clear();
@@ -171,7 +173,7 @@ result<> show_samples(const config& c, const std::vector<std::string>& bodies) {
   fmt::print("\n");
   for (const std::string& line : refusals) fmt::print("{}\n", line);
   notes.print();
-  fmt::print("{} messages: {} rows for {}, {} refused\n", bodies.size(), rows, c.plan.table, refusals.size());
+  fmt::print("{} messages: {} rows for {}, {} refused\n", messages, rows, c.plan.table, refusals.size());
   for (const auto& [reason, count] : reasons) fmt::print("  {:<28}{}\n", reason, count);
   return {};
 }
@@ -200,8 +202,7 @@ int infer_plan(const std::string& file) {
   if (!bodies) return finish(bodies.error());
   const auto proposed = record::infer(*bodies, table_of(file));
   if (!proposed) return finish(proposed.error());
-  fmt::print("# A plan for {} sample messages of {}: read it, change what is wrong, then\n", bodies->size(),
-             file);
+  fmt::print("# A plan for {} records of {}: read it, change what is wrong, then\n", proposed->records, file);
   fmt::print("# sluice check --config THIS --sample {}\n", file);
   for (const std::string& note : proposed->notes) fmt::print("# Note: {}\n", note);
   fmt::print("\n{}\n# The table that sluice init-db would make of it:\n", record::to_toml(proposed->plan));

@@ -151,7 +151,11 @@ std::string proposer::free_name(std::string name) const {
   const auto taken = [&] {
     return std::ranges::find(to_.plan.columns, name, &column::name) != to_.plan.columns.end();
   };
-  while (taken()) name += '_';
+  const std::string asked = name;
+  for (int n = 2; taken(); ++n) {
+    const std::string number = fmt::format("_{}", n);
+    name = asked.substr(0, identifier_bytes_max - number.size()) + number;
+  }
   return name;
 }
 
@@ -169,7 +173,7 @@ void proposer::add(const shape& s, const std::string& pointer, const std::string
 void proposer::add_column(const shape& s, const std::string& pointer, const std::string& name) {
   if (to_.plan.columns.size() == columns_max) return;
   column c;
-  c.name = free_name(name.substr(0, 60));
+  c.name = free_name(name.substr(0, identifier_bytes_max));
   c.from = pointer;
   const bool is_list = s.array && s.kinds() == 1 && s.items->kinds() == 1;
   std::tie(c.type, c.change) = type_of(is_list ? *s.items : s, name);
@@ -219,10 +223,14 @@ body_form form_of(element body) {
   return body_form::raw;
 }
 
-/// Adds what one body holds, opened.
+/// Adds what one body holds, opened; nothing when there is a reason.
 reason add_body(shape& rows, element body, body_form form, json_parser& inner) {
   if (form == body_form::s3) {
-    for (const element row : simdjson::dom::array(*at(body, "Records"))) rows.add(row);
+    const simdjson::dom::array records = *at(body, "Records");
+    for (const element row : records) {
+      if (!row.is_object()) return reasons::not_an_object;
+    }
+    for (const element row : records) rows.add(row);
     return reasons::none;
   }
   element record = body;
@@ -236,41 +244,69 @@ reason add_body(shape& rows, element body, body_form form, json_parser& inner) {
   return reasons::none;
 }
 
-std::string padded(const std::string& body) {
-  return body + std::string(simdjson::SIMDJSON_PADDING, ' ');
+bool is_blank(std::string_view body) {
+  return trimmed(body).empty();
+}
+
+/// Parses texts one after the other: an object is valid until the next.
+class body_parser {
+ public:
+  reason parse(const std::string& body, element& object) {
+    text_ = body;
+    text_.append(simdjson::SIMDJSON_PADDING, ' ');
+    const reason why = parser_.parse({text_.data(), body.size()}, object);
+    return why == reasons::none && !object.is_object() ? reasons::not_an_object : why;
+  }
+
+ private:
+  json_parser parser_;
+  std::string text_;
+};
+
+/// That of all bodies; raw where they differ. Nothing when none of them is an object.
+std::optional<body_form> common_form(std::span<const std::string> bodies) {
+  body_parser parser;
+  std::optional<body_form> form;
+  for (const std::string& text : bodies) {
+    element body;
+    if (is_blank(text) || parser.parse(text, body) != reasons::none) continue;
+    if (form && form != form_of(body)) return body_form::raw;
+    form = form_of(body);
+  }
+  return form;
 }
 
 }  // namespace
 
 result<proposal> infer(std::span<const std::string> bodies, std::string_view table) {
-  if (bodies.empty()) return failure{errc::bad_configuration, "there are no sample bodies"};
-  json_parser parser, inner;
-  std::optional<body_form> form;
-  const auto wrong = [](std::size_t i, reason why) {
-    return failure{errc::bad_configuration, fmt::format("sample {}: {}", i + 1, why),
-                   "give bodies of messages, one JSON object on each line"};
-  };
-  for (std::size_t i = 0; i < bodies.size(); ++i) {
-    const std::string text = padded(bodies[i]);
-    element body;
-    if (const reason why = parser.parse({text.data(), bodies[i].size()}, body); why != reasons::none)
-      return wrong(i, why);
-    if (!body.is_object()) return wrong(i, reasons::not_an_object);
-    if (!form) form = form_of(body);
-    if (form != form_of(body)) form = body_form::raw;
-  }
+  const body_form form = common_form(bodies).value_or(body_form::raw);
+  body_parser parser;
+  json_parser inner;
   shape rows;
+  std::size_t left_out = 0;
+  std::string first_left_out;
   for (std::size_t i = 0; i < bodies.size(); ++i) {
-    const std::string text = padded(bodies[i]);
+    if (is_blank(bodies[i])) continue;
     element body;
-    parser.parse({text.data(), bodies[i].size()}, body);
-    if (const reason why = add_body(rows, body, *form, inner); why != reasons::none) return wrong(i, why);
+    reason why = parser.parse(bodies[i], body);
+    if (why == reasons::none) why = add_body(rows, body, form, inner);
+    if (why != reasons::none && ++left_out == 1) first_left_out = fmt::format("line {}: {}", i + 1, why);
+  }
+  if (rows.members.empty()) {
+    return failure{errc::bad_configuration,
+                   left_out > 0 ? first_left_out : "the samples hold no record with a field",
+                   "give bodies of messages, one JSON object on each line"};
   }
   proposal made;
   made.plan.table = plain_name(table);
-  made.plan.form = *form;
-  if (*form == body_form::s3) made.plan.rows = "/Records";
+  made.plan.form = form;
+  made.records = rows.seen;
+  if (form == body_form::s3) made.plan.rows = "/Records";
   proposer(made, rows.seen).add(rows, "", "", 0);
+  if (left_out > 0) {
+    made.notes.push_back(
+        fmt::format("{} of the samples are no records, and were left out; {}", left_out, first_left_out));
+  }
   if (made.plan.columns.size() == columns_max)
     made.notes.emplace_back("there are more fields than a table can have columns");
   return made;

@@ -35,8 +35,13 @@ constexpr std::array<std::string_view, 49> personal_words{
 
 bool looks_personal(std::string_view field) {
   const std::string words = words_of(field);
-  return words == " name " || std::ranges::any_of(personal_words, [&](std::string_view word) {
-           return words.find(word) != words.npos;
+  // Of several, too: "ips", "addresses".
+  const auto holds = [&](std::string_view word, std::string_view ending) {
+    return words.find(std::string(word.substr(0, word.size() - 1)).append(ending)) != words.npos;
+  };
+  return words == " name " || words == " names " ||
+         std::ranges::any_of(personal_words, [&](std::string_view word) {
+           return holds(word, " ") || holds(word, "s ") || holds(word, "es ");
          });
 }
 

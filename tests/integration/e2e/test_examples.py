@@ -148,6 +148,44 @@ def test_a_table_that_refuses_one_of_three_rows_refuses_the_message(world, queue
     assert world.sql("SELECT reason, sqlstate FROM sluice.quarantine") == [["refused_by_table", "23514"]]
 
 
+def test_a_notification_of_s3_gives_a_row_for_each_object_or_none(world, queue):
+    """The form of AWS: Amazon S3 User Guide, "Event message structure"."""
+    plan = world.folder / "plan.toml"
+    plan.write_text(
+        "[message]\nenvelope = 's3'\n[table]\nname = 'objects'\n"
+        "[[column]]\nname = 'event'\ntype = 'text'\nfrom = 'eventName'\n"
+        "[[column]]\nname = 'at'\ntype = 'timestamptz'\nfrom = 'eventTime'\n"
+        "[[column]]\nname = 'bucket'\ntype = 'text'\nfrom = '/s3/bucket/name'\n"
+        "[[column]]\nname = 'key'\ntype = 'text'\nfrom = '/s3/object/key'\ntransform = 'percent_decode'\n"
+        "[[column]]\nname = 'bytes'\ntype = 'bigint'\nfrom = '/s3/object/size'\nrequired = false\n"
+        "[[column]]\nname = 'n'\ntype = 'integer'\nfrom = '@row_number'\n"
+    )
+    world.ok("init-db", "-c", plan)
+
+    def record(key, event="ObjectCreated:Put", **more):
+        return {
+            "eventVersion": "2.2", "eventSource": "aws:s3", "awsRegion": "eu-west-1", "eventTime": "2026-01-02T03:04:05.678Z",
+            "eventName": event, "userIdentity": {"principalId": "EXAMPLE"}, "requestParameters": {"sourceIPAddress": "198.51.100.7"},
+            "s3": {"s3SchemaVersion": "1.0", "configurationId": "c", "bucket": {"name": "logs", "arn": "arn:aws:s3:::logs"},
+                   "object": {"key": key, "sequencer": "0055AED6DCD90281E5", **more}},
+        }
+
+    queue({"Records": [record("a+b/%C3%BC.json", size=2**40), record("c", event="ObjectRemoved:Delete")]})
+    queue({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-01-02T03:04:05.678Z", "Bucket": "logs", "HostId": "x"})
+    queue({"Records": [record("good", size=1), record("bad%zz", size=1)]})
+    queue({"Records": [record("good", size=1), {"s3": None}]})
+    queue({"records": []})
+    world.ok("drain", "-c", plan)
+    at = "2026-01-02 03:04:05.678+00"
+    assert world.sql("SELECT * FROM objects ORDER BY n") == [
+        ["ObjectCreated:Put", at, "logs", "a b/\u00fc.json", str(2**40), "0"], ["ObjectRemoved:Delete", at, "logs", "c", None, "1"],
+    ]
+    assert sorted(world.sql("SELECT reason, column_name FROM sluice.quarantine")) == [
+        ["bad_format", "key"], ["missing_field", "/Records"], ["missing_field", "event"],
+    ]
+    assert world.left("login-queue") == 0
+
+
 def test_every_type_of_the_reference_is_created_and_loaded(world, queue):
     plan = EXAMPLES / "all-types.toml"
     world.ok("init-db", "-c", plan)

@@ -3,7 +3,9 @@
 import getpass
 import json
 import os
+import pathlib
 import re
+import socket
 
 import pytest
 
@@ -80,6 +82,28 @@ def test_what_cannot_be_written_down_is_not_opened(audited):
     done = audited.unmask(token, "--reason", "r", "--audit-file", "/nowhere/audit.log")
     assert (done.returncode, done.stdout) == (2, "")
     assert "/nowhere/audit.log" in done.stderr and IP not in done.stderr
+
+
+SYSLOG = pathlib.Path("/dev/log")
+
+
+@pytest.mark.skipif(os.getuid() != 0 or SYSLOG.exists(), reason="only root may stand in for a syslog, where there is none")
+def test_without_a_file_the_line_goes_to_syslog_and_without_that_nothing_is_opened(world):
+    token = world.ok("mask", IP).stdout.strip()
+    done = world.run("unmask", "--reason", "ticket 43", token)
+    assert (done.returncode, done.stdout) == (2, "") and "no syslog" in done.stderr
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
+        syslog.bind(str(SYSLOG))
+        try:
+            syslog.settimeout(10)
+            assert world.ok("unmask", "--reason", "ticket 43", token).stdout == IP + "\n"
+            line = syslog.recv(8192).decode()
+        finally:
+            SYSLOG.unlink()
+    assert line.startswith(f"<{10 << 3 | 5}>"), "authpriv, notice: RFC 5424"
+    written = json.loads(line[line.index("{"):].rstrip("\0\n"))
+    assert (written["what"], written["why"], written["count"], written["uid"]) == ("unmask", "ticket 43", 1, os.getuid())
+    assert IP not in line and token not in line
 
 
 def test_a_retired_key_still_unmasks(audited):

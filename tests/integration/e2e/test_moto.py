@@ -1,5 +1,6 @@
 """The exercise against a queue server that was not written here: moto."""
 
+import base64
 import socket
 import subprocess
 import sys
@@ -51,22 +52,58 @@ def test_moto_gives_99_rows_and_one_message_set_aside(world, moto):
     assert "rows loaded                0" in again.stdout
 
 
-def test_moto_s_digest_of_attributes_is_sluice_s(world, moto):
-    """Of those that the plan asks for. What does not match would stay in the queue."""
-    sqs = boto3.client("sqs", endpoint_url=moto, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY)
+PLAN_OF_ATTRIBUTES = """
+[table]
+name = 't'
+[[column]]
+name = 'v'
+type = 'integer'
+[[column]]
+name = 'tenant'
+type = 'text'
+from = '@attribute/tenant'
+[[column]]
+name = 'attempt'
+type = 'integer'
+from = '@attribute/attempt'
+transform = 'from_text'
+[[column]]
+name = 'price'
+type = 'numeric'
+from = '@attribute/price'
+transform = 'from_text'
+[[column]]
+name = 'written'
+type = 'text'
+from = '@attribute/proof'
+[[column]]
+name = 'proof'
+type = 'bytea'
+from = '@attribute/proof'
+transform = 'decode_base64'
+"""
+
+
+@pytest.mark.parametrize("server", ["moto", "sluice-sqs"])
+def test_attributes_of_each_type_become_columns(world, request, server):
+    """Of those that the plan asks for. A message whose digest did not match would be set aside (wrong_digest), after two more receives."""
+    endpoint = request.getfixturevalue("moto") if server == "moto" else world.endpoint
+    sqs = boto3.client("sqs", endpoint_url=endpoint, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY)
     url = sqs.create_queue(QueueName="login-queue")["QueueUrl"]
     plan = world.folder / "plan.toml"
-    plan.write_text(
-        "[table]\nname = 't'\n[[column]]\nname = 'v'\ntype = 'integer'\n"
-        "[[column]]\nname = 'tenant'\ntype = 'text'\nfrom = '@attribute/tenant'\n"
-        "[[column]]\nname = 'attempt'\ntype = 'integer'\nfrom = '@attribute/attempt'\n"
-    )
-    for v, tenant in enumerate(("acme", "h\u00e9llo \u20ac")):
+    plan.write_text(PLAN_OF_ATTRIBUTES)
+    sent = [("acme", b"\x00"), ("h\u00e9llo \u20ac", bytes(range(256))), ("{}", b"\xff\xfe")]
+    for v, (tenant, proof) in enumerate(sent):
         sqs.send_message(QueueUrl=url, MessageBody=f'{{"v": {v}}}', MessageAttributes={
             "tenant": {"DataType": "String.custom", "StringValue": tenant}, "Other": {"DataType": "String", "StringValue": "x"},
-            "attempt": {"DataType": "Number", "StringValue": "7"},
+            "attempt": {"DataType": "Number", "StringValue": "7"}, "price": {"DataType": "Number.money", "StringValue": "-12.50"},
+            "proof": {"DataType": "Binary.sha", "BinaryValue": proof}, "unread": {"DataType": "Binary", "BinaryValue": b"\x00\x01"},
         })
-    env = world.environment(AWS_ENDPOINT_URL_SQS=moto)
+    env = world.environment(AWS_ENDPOINT_URL_SQS=endpoint)
     world.ok("init-db", "-c", plan, env=env)
     done = world.ok("drain", "-c", plan, env=env)
-    assert world.sql("SELECT * FROM t ORDER BY v") == [["0", "acme", "7"], ["1", "h\u00e9llo \u20ac", "7"]], done.stderr
+    rows = world.sql("SELECT v, tenant, attempt, price, written, encode(proof, 'hex') FROM t ORDER BY v")
+    assert rows == [
+        [str(v), tenant, "7", "-12.50", base64.b64encode(proof).decode(), proof.hex()] for v, (tenant, proof) in enumerate(sent)
+    ], done.stderr
+    assert world.count("sluice.quarantine") == 0

@@ -39,6 +39,32 @@ def test_the_proposal_has_the_table_and_says_what_to_look_at(world):
     assert '# CREATE TABLE IF NOT EXISTS "shop_events" (\n#   "x" jsonb\n# );' in done.stdout
 
 
+def test_messy_samples_give_a_plan_that_takes_all_of_them_that_are_records(world):
+    """As somebody's editor, shell and colleagues leave them: blank lines, \\r, what is no JSON, names that SQL does not like."""
+    file = world.folder / "messy.ndjson"
+    long = "x" * 70
+    records = [
+        {"id": 1, "Ips": ["::1"], "a b": 1, "a-b": "x", long + "1": 1, long + "2": 2, "\u540d\u524d": "n", "": 1, "deep": {"er": None}},
+        {"id": 1e400, "Ips": [], "a b": 1, "a-b": "y", long + "1": 1, long + "2": 2, "\u540d\u524d": "n", "": 1, "deep": {"er": True}},
+        {"id": -0.5, "Ips": None, "a b": 2, "a-b": "", long + "1": 1, long + "2": 2, "\u540d\u524d": "", "": 0, "deep": 7},
+    ]
+    lines = ["", "not JSON", *(json.dumps(r).replace("Infinity", "1e400") for r in records), "[]", "  "]
+    file.write_bytes("\r\n".join(lines).encode() + b"\r\n")
+    plan = world.folder / "plan.toml"
+    plan.write_text(world.ok("init-db", "--infer", file).stdout)
+    assert "# A plan for 3 records" in plan.read_text()
+    assert "2 of the samples are no records, and were left out; line 2: not_json" in plan.read_text()
+    shown = world.ok("check", "-c", plan, "--sample", file).stdout
+    assert "5 messages: 3 rows for messy, 2 refused" in shown and "line 6 is refused: not_an_object" in shown
+    assert "::1" not in shown
+    world.ok("init-db", "-c", plan)
+    world.ok("send", file, "--create")
+    world.ok("drain", "-c", plan)
+    rows = world.sql("SELECT id = 1e400, id, a_b, a_b_2, deep FROM messy ORDER BY messy.id")
+    assert [row[0] for row in rows] == ["f", "f", "t"]
+    assert [row[2:] for row in rows] == [["2", "", "7"], ["1", "x", '{"er": null}'], ["1", "y", '{"er": true}']]
+
+
 def test_a_sample_is_shown_masked_with_what_is_refused_and_touches_nothing(world):
     """Neither queue nor database is there to be asked."""
     env = world.environment(AWS_ENDPOINT_URL_SQS="http://127.0.0.1:1", PGHOST="127.0.0.1", PGPORT="1")

@@ -1,12 +1,15 @@
 """A column moves to the primary key: in batches, stopped and started again, while others write the table."""
 
 import contextlib
+import json
 import re
 import signal
 import subprocess
 import time
 
 import pytest
+
+from world import wait_for
 
 ROWS = 40_000
 IPS = [f"10.0.{n // 256}.{n % 256}" for n in range(400)]
@@ -112,6 +115,62 @@ def test_rows_that_change_meanwhile_are_not_overwritten(rotated):
     rotated.ok(*REKEY)
     check_all_moved(rotated)
     assert rotated.sql("SELECT sum(n) FROM user_logins") == [["1800"]], "no update was lost"
+
+
+def test_beside_a_sluice_that_loads_it_is_stopped_and_goes_on(world):
+    """The order of docs/privacy.md: add, reload, set primary, reload, rekey; messages come all the time."""
+    count = 12_000
+    ring = world.folder / "keys.toml"
+    ring.write_text(world.keys + "\n")
+    env = world.environment(SLUICE_KEYS=None, SLUICE_KEYS_FILE=str(ring), SLUICE_LOG_FORMAT="json", SLUICE_ADMIN="off", SLUICE_BATCH_ROWS="200")
+    world.ok("init-db", env=env)
+    bodies = [json.dumps({"user_id": str(n), "app_version": "1.0.0", "device_type": "d", "locale": "de", "ip": IPS[n % len(IPS)],
+                          "device_id": "d"}) + "\n" for n in range(count)]
+    sent = iter(range(6))
+
+    def send():
+        messages = world.folder / "messages.ndjson"
+        n = next(sent)
+        messages.write_text("".join(bodies[n * count // 6:(n + 1) * count // 6]))
+        world.ok("send", messages, "--create")
+
+    send()
+    log = world.folder / "run.log"
+    process = world.start("run", env=env, stderr=open(log, "w"))
+
+    def change(*arguments):
+        reloads = log.read_text().count('"keys_reloaded"')
+        world.ok("keys", *arguments, env=env)
+        process.send_signal(signal.SIGHUP)
+        wait_for(lambda: log.read_text().count('"keys_reloaded"') > reloads, "the ring", process=process)
+
+    wait_for(lambda: '"started"' in log.read_text(), "it to start", process=process)
+    change("add", "k2")
+    send()
+    send()
+    wait_for(lambda: world.count("user_logins") == count // 2, "rows", process=process)
+    change("primary", "k2")
+    stopped = world.start(*REKEY, env=env)
+    send()
+    wait_for(lambda: int(under(world, "k1")) < count // 2, "a token that is moved", process=process)
+    stopped.send_signal(signal.SIGTERM)
+    assert stopped.wait(20) in (0, 1), "it may be done already"
+    send()
+    moved = world.run(*REKEY, env=env)
+    assert moved.returncode == 0, moved.stderr
+    send()
+    wait_for(lambda: world.count("user_logins") == count, "all rows", 60, process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    world.ok(*REKEY, env=env)
+    assert under(world, "k1") == "0" and world.count("sluice.quarantine") == 0
+    world.fresh = world.ok("mask", input="\n".join(IPS) + "\n", env=env).stdout.splitlines()
+    assert len(set(world.fresh)) == len(IPS)
+    listed = ",".join(f"({n}, '{token}')" for n, token in enumerate(world.fresh))
+    [[right]] = world.sql(
+        f"SELECT count(DISTINCT user_id) FROM user_logins JOIN (VALUES {listed}) v(n, token) ON user_id::int % {len(IPS)} = n AND masked_ip = token"
+    )
+    assert right == str(count)
 
 
 def test_what_cannot_be_opened_stays_and_is_reported(rotated):

@@ -6,7 +6,8 @@ import signal
 import time
 import urllib.request
 
-from world import address_of, wait_for
+from gate import Gate
+from world import SAMPLES, address_of, wait_for
 
 EACH = 6_000
 
@@ -90,6 +91,30 @@ def test_the_ring_is_reloaded_under_load_without_losing_a_message(world):
     assert {"k2.", "k3."} <= sealed.keys(), "what is set aside is sealed with the new key, too"
     text = (world.folder / "run.log").read_text()
     assert not any(key[:12] in text for key in keys.values())
+
+
+def test_a_hangup_while_it_starts_is_heard(world):
+    """It may wait for its database for minutes, with the ring that it has read before."""
+    ring = world.folder / "keys.toml"
+    ring.write_text(world.keys + "\n")
+    env = world.environment(SLUICE_KEYS=None, SLUICE_KEYS_FILE=str(ring), SLUICE_ADMIN="off", SLUICE_LOG_FORMAT="json")
+    world.ok("init-db", env=env)
+    world.ok("send", SAMPLES, "--create")
+    log = world.folder / "run.log"
+    with Gate((env["PGHOST"], int(env["PGPORT"]))) as gate:
+        gate.refuse()
+        process = world.start("run", env=env | {"PGHOST": gate.host, "PGPORT": str(gate.port)}, stderr=open(log, "w"))
+        try:
+            wait_for(lambda: "start_delayed" in log.read_text(), "it to find nobody", process=process)
+            world.ok("keys", "add", "k2", env=env)
+            world.ok("keys", "primary", "k2", env=env)
+            process.send_signal(signal.SIGHUP)
+            gate.reopen()
+            wait_for(lambda: '"keys_reloaded"' in log.read_text(), "the new ring", 40, process)
+            wait_for(lambda: world.count("user_logins") == 99, "rows", process=process)
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0
 
 
 def test_a_ring_that_is_in_no_file_is_kept(world):

@@ -51,8 +51,9 @@ TEST_CASE("a whole number is a time only by its name and its size") {
 }
 
 TEST_CASE("nested objects are columns, and names are made for SQL") {
-  CHECK(columns_of({R"({"device":{"osVersion":"x","a/b":1,"deep":{"er":{"x":1}}},"3d":true,"A":1,"a":2})"}) ==
-        "device_os_version text, device_a_b bigint, device_deep_er jsonb, f_3d boolean, a bigint, a_ bigint");
+  CHECK(
+      columns_of({R"({"device":{"osVersion":"x","a/b":1,"deep":{"er":{"x":1}}},"3d":true,"A":1,"a":2})"}) ==
+      "device_os_version text, device_a_b bigint, device_deep_er jsonb, f_3d boolean, a bigint, a_2 bigint");
   const auto p = record::infer(bodies{R"({"device":{"a/b~":1}})"}, "My events").value().plan;
   CHECK(p.columns[0].from == "/device/a~1b~0");
   CHECK(p.table == "my_events");
@@ -77,8 +78,8 @@ TEST_CASE("what looks personal is masked, or left out") {
 }
 
 TEST_CASE("a name looks personal by its words") {
-  for (const char* name :
-       {"ip", "clientIp", "CLIENT_IP", "device-id", "deviceId", "email", "firstName", "name", "e-mail"}) {
+  for (const char* name : {"ip", "clientIp", "CLIENT_IP", "device-id", "deviceId", "email", "firstName",
+                           "name", "e-mail", "ips", "emails", "device_ids", "billingAddresses", "names"}) {
     INFO(name);
     CHECK(record::looks_personal(name));
   }
@@ -99,10 +100,33 @@ TEST_CASE("envelopes are known by what they hold") {
   CHECK(form({R"({"Records":[]})"}) == record::body_form::raw);
 }
 
-TEST_CASE("bodies that are no JSON objects are named by their number") {
-  CHECK(record::infer(bodies{"{}", "nul"}, "t").error().what == "sample 2: not_json");
-  CHECK(record::infer(bodies{"[]"}, "t").error().what == "sample 1: not_an_object");
+TEST_CASE("what is no record is left out, and the first is named by its line") {
+  const auto proposed = record::infer(bodies{" ", R"({"a":1})", "", "nul", R"({"a":2})", "[]"}, "t").value();
+  CHECK(proposed.records == 2);
+  CHECK(proposed.plan.columns.size() == 1);
+  CHECK(proposed.notes ==
+        std::vector<std::string>{"2 of the samples are no records, and were left out; line 4: not_json"});
+  const std::string object = R"({"Records":[{"s3":{"a":1}}]})";
+  const std::string number = R"({"Records":[{"s3":{"a":1,"b":2}},5]})";
+  CHECK(columns_of({object, number}) == "s3_a bigint");
+}
+
+TEST_CASE("where no record has a field there is no plan") {
+  CHECK(record::infer(bodies{"", "[]"}, "t").error().what == "line 2: not_an_object");
+  CHECK(record::infer(bodies{R"({"TopicArn":"t","Message":"now what"})"}, "t").error().what ==
+        "line 1: not_json");
+  CHECK_FALSE(record::infer(bodies{"{}", "{}"}, "t").has_value());
   CHECK_FALSE(record::infer(bodies{}, "t").has_value());
+}
+
+TEST_CASE("names that are one for SQL get numbers, and stay short enough") {
+  CHECK(columns_of({R"({"a b":1,"a-b":2,"a.b":3})"}) == "a_b bigint, a_b_2 bigint, a_b_3 bigint");
+  std::string body = "{";
+  for (int n = 0; n < 12; ++n)
+    body += (n > 0 ? ",\"" : "\"") + std::string(70, 'x') + std::to_string(n) + "\":1";
+  const auto proposed = record::infer(bodies{body + "}"}, "t").value();
+  CHECK(proposed.plan.columns.back().name == std::string(60, 'x') + "_12");
+  CHECK(tests::compiled(record::to_toml(proposed.plan)).has_value());
 }
 
 TEST_CASE("what is proposed compiles, and takes the samples") {
