@@ -1,14 +1,11 @@
 #include "app/cli.hpp"
 
 #include <fmt/format.h>
-#include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <array>
+#include <cstddef>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -205,18 +202,20 @@ int parse_and_run(int argc, char** argv) {
   return todo();
 }
 
-bool may_lock_without_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY) return true;
-  __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
-  std::array<__user_cap_data_struct, 2> sets{};
-  return syscall(SYS_capget, &head, sets.data()) == 0 && (sets[0].effective >> CAP_IPC_LOCK & 1U) != 0;
-}
-
-/// Keeps all of our memory out of swap space. Under a limit this would make an allocation fail one day
-/// (mlockall(2)); then the key ring alone is locked.
+/// Keeps all of our memory out of swap space, where no limit would make an allocation fail one day
+/// (mlockall(2)); under one the key ring alone is locked. What counts is tried, as a capability may be that
+/// of a user namespace, and then is none: more than the limit is asked for, and not touched.
 void lock_memory() {
-  if (may_lock_without_limit()) static_cast<void>(mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT));
+  rlimit limit{};
+  if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) return;
+  if (limit.rlim_cur == RLIM_INFINITY) return;
+  const std::size_t more = limit.rlim_cur + 1;
+  void* const probe = mmap(nullptr, more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (probe == MAP_FAILED) {
+    munlockall();
+  } else {
+    munmap(probe, more);
+  }
 }
 
 }  // namespace
