@@ -136,16 +136,24 @@ def test_message_attributes_are_asked_for_when_the_plan_wants_them(world, queue)
     assert world.sql("SELECT reason, column_name FROM sluice.quarantine") == [["missing_field", "tenant"]]
 
 
-def test_a_table_that_refuses_one_of_three_rows_refuses_the_message(world, queue):
+@pytest.mark.parametrize("mode", ["exactly_once", "at_least_once", "upsert"])
+def test_one_of_three_rows_that_is_refused_refuses_the_message(world, queue, mode):
+    """By the table, or by the plan."""
     plan = world.folder / "plan.toml"
-    plan.write_text("[message]\nrows = '/list'\n[table]\nname = 't'\n[[column]]\nname = 'v'\ntype = 'integer'\n")
-    world.sql("CREATE TABLE t (v integer CHECK (v <> 5))")
+    plan.write_text(
+        "[message]\nrows = '/list'\n[table]\nname = 't'\nkey = ['v']\n[[column]]\nname = 'v'\ntype = 'integer'\n"
+        "[[column]]\nname = 'sent'\ntype = 'timestamptz'\nfrom = '@sent_timestamp'\n"
+    )
+    world.sql("CREATE TABLE t (v integer PRIMARY KEY CHECK (v <> 5), sent timestamptz)")
     world.ok("init-db", "-c", plan)
     for first in range(0, 30, 3):
         queue({"list": [{"v": first + i} for i in range(3)]})
-    world.ok("drain", "-c", plan)
+    queue({"list": [{"v": 101}, {"v": 102}, {"v": 2**31}]})
+    queue({"list": []})
+    world.ok("drain", "-c", plan, env=world.environment(SLUICE_MODE=mode))
     assert [int(v) for [v] in world.sql("SELECT v FROM t ORDER BY v")] == [v for v in range(30) if v not in (3, 4, 5)]
-    assert world.sql("SELECT reason, sqlstate FROM sluice.quarantine") == [["refused_by_table", "23514"]]
+    assert sorted(world.sql("SELECT reason, sqlstate FROM sluice.quarantine")) == [["out_of_range", None], ["refused_by_table", "23514"]]
+    assert world.left("login-queue") == 0
 
 
 def test_a_notification_of_s3_gives_a_row_for_each_object_or_none(world, queue):

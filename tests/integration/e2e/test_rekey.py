@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from test_terminal import on_a_terminal
 from world import wait_for
 
 ROWS = 40_000
@@ -58,6 +59,12 @@ def test_a_dry_run_counts_and_moves_nothing(rotated):
     done = rotated.ok(*REKEY, "--dry-run")
     assert done.stdout == f"{ROWS:,} tokens would move to key k2\n"
     assert under(rotated, "k1") == str(ROWS)
+
+
+def test_it_tells_its_progress_on_a_terminal(rotated):
+    seen = on_a_terminal(rotated, *REKEY)
+    assert re.search(r"rekeying pages \[#+\.*\] +\d+%  \d+ of \d+  [\d,]+/s", seen), seen
+    assert seen.endswith(f"{ROWS:,} tokens moved to key k2\r\n")
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
