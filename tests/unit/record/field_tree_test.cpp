@@ -47,6 +47,30 @@ TEST_CASE("fields are found in any order, at any depth, time after time") {
   }
 }
 
+TEST_CASE("a name is found by all of its bytes, however many it has") {
+  for (std::size_t size = 0; size <= 40; ++size) {
+    const std::string name(size, 'a');
+    field_tree tree;
+    const auto wanted = tree.add({name});
+    simdjson::dom::parser parser;
+    const auto finds = [&](const std::string& key) {
+      const simdjson::padded_string body("{\"" + key + "\":1}");
+      const simdjson::dom::element document = parser.parse(body);
+      REQUIRE_FALSE(tree.find(document, body));
+      return tree.has(wanted);
+    };
+    CAPTURE(size);
+    CHECK(finds(name));
+    CHECK_FALSE(finds(name + "a"));
+    if (size > 0) CHECK_FALSE(finds(name.substr(1)));
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string other = name;
+      other[at] = 'b';
+      CHECK_FALSE(finds(other));
+    }
+  }
+}
+
 TEST_CASE("a wanted name that an object has twice is given back, an unwanted one is not") {
   field_tree tree;
   const auto a = tree.add({"a"});
