@@ -19,7 +19,7 @@ install: ## Debian packages that a build needs
 	@scripts/install.sh build
 install-test: ## Debian packages that the tests need
 	@scripts/install.sh test
-unit: ## Inner loop: build what changed, run the unit tests
+unit: install-test ## Inner loop: build what changed, run the unit tests
 	@scripts/build.sh dev && ctest --test-dir build/dev -LE 'integration|simulation' -j 2 --output-on-failure --no-tests=error
 integration: ## Against a real PostgreSQL, the local queue, and clients that were written by others
 	@scripts/test.sh integration python
@@ -31,7 +31,7 @@ asan: ## Unit and integration tests under AddressSanitizer and UndefinedBehavior
 	@scripts/test.sh asan
 tsan: ## The same under ThreadSanitizer
 	@scripts/test.sh tsan
-sim: ## The pipeline in simulated time, each run chosen by its seed: SEEDS=1000, FROM=a random one
+sim: install-test ## The pipeline in simulated time, each run chosen by its seed: SEEDS=1000, FROM=a random one
 	@scripts/build.sh dev simulation && build/dev/tests/simulation --seeds $(or $(SEEDS),1000) $(if $(FROM),--from $(FROM))
 coverage: ## Lines of src/ that the tests run: build/coverage/html
 	@scripts/test.sh coverage

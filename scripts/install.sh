@@ -75,7 +75,22 @@ if [ "$(id -u)" != 0 ]; then
   command -v sudo >/dev/null || fail "run this as root, or install sudo; needed packages:$missing ${backports:+catch2}"
   as_root=sudo
 fi
-apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >/dev/null; }
+
+# apt's own words are for when it fails.
+log=$(mktemp)
+made_policy=""
+finish() {
+  rm -f "$log"
+  [ -z "$made_policy" ] || $as_root rm -f "$made_policy"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM HUP
+apt() {
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1 || {
+    cat "$log" >&2
+    fail "apt-get could not do it; packages:$missing"
+  }
+}
 
 if [ -n "$backports" ]; then
   mirror=$(debian_mirror "$suite")
@@ -94,9 +109,8 @@ policy=/usr/sbin/policy-rc.d
 with_server=""
 case "$missing " in *" prometheus "*) with_server=prometheus ;; esac
 if [ -n "$with_server" ] && [ ! -e "$policy" ]; then
+  made_policy=$policy
   printf '#!/bin/sh\nexit 101\n' | $as_root install -m 755 /dev/stdin "$policy"
-  trap '$as_root rm -f "$policy"' EXIT
-  trap 'exit 130' INT TERM HUP
 fi
 
 echo "installing:$missing"

@@ -133,7 +133,8 @@ void print_times(std::string_view what, const observe::histogram& times) {
 void print_all_times(const observe::counters& counted) {
   fmt::print("  {:<20}{:>12}{:>12}\n", "how long it took", "half", "99%");
   print_times("ReceiveMessage", counted.receive_time);
-  print_times("COPY and COMMIT", counted.load_time);
+  print_times("COPY", counted.copy_time);
+  print_times("COMMIT", counted.commit_time);
   print_times("DeleteMessageBatch", counted.delete_time);
 }
 

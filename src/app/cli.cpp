@@ -1,14 +1,20 @@
 #include "app/cli.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdio>
 #include <exception>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "app/command_line.hpp"
 #include "app/config.hpp"
@@ -169,6 +175,29 @@ int healthcheck() {
   return exit_code::failed;
 }
 
+/// What is wrong with the command line, and whose help to read.
+failure complaint(const CLI::App& app, const CLI::ParseError& e, std::span<char* const> words) {
+  const CLI::App* meant = &app;
+  std::string help = "sluice";
+  for (auto chosen = app.get_subcommands(); !chosen.empty(); chosen = meant->get_subcommands()) {
+    meant = chosen.back();
+    help += ' ' + meant->get_name();
+  }
+  std::string what = e.what();
+  const auto extra = app.remaining(true);  // in no order
+  const auto first = std::ranges::find_if(
+      words, [&](std::string_view word) { return std::ranges::find(extra, word) != extra.end(); });
+  if (first != words.end()) {
+    const bool wants_command = !meant->get_subcommands([](const CLI::App*) { return true; }).empty();
+    what = fmt::format("{} '{}'",
+                       **first == '-'  ? "there is no option"
+                       : wants_command ? "there is no command"
+                                       : "one word too many:",
+                       *first);
+  }
+  return {errc::bad_configuration, std::move(what), fmt::format("see {} --help", help)};
+}
+
 int parse_and_run(int argc, char** argv) {
   CLI::App app(overview, "sluice");
   app.set_version_flag("--version", std::string("sluice ") + version);
@@ -192,11 +221,11 @@ int parse_and_run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    fmt::print(stderr, "sluice: {}; see sluice --help\n", e.what());
+    print_failure(complaint(app, e, std::span(argv, static_cast<std::size_t>(argc)).subspan(1)));
     return exit_code::refused;
   }
   if (!todo) {
-    fmt::print(stderr, "sluice: A subcommand is required; see sluice --help\n");
+    print_failure({errc::bad_configuration, "A subcommand is required", "see sluice --help"});
     return exit_code::refused;
   }
   return todo();
@@ -218,16 +247,36 @@ void lock_memory() {
   }
 }
 
+/// Whoever started us may have closed one: then no connection takes its place, and gets what is printed. What
+/// is opened here refuses to be used.
+void hold_standard_files() {
+  for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(file, F_GETFD) < 0) open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
+/// What was printed may be a key, and a disk may be full. That a reader has gone is no failure.
+int written(int code) {
+  const bool failed_before = std::ferror(stdout) != 0;
+  if (std::fflush(stdout) == 0 && !failed_before) return code;
+  if (!failed_before && errno == EPIPE) return code;
+  print_failure({errc::bad_configuration, "standard output cannot be written", "is its disk full?"});
+  return code == exit_code::done ? exit_code::failed : code;
+}
+
 }  // namespace
 
 int main_program(int argc, char** argv) {
+  hold_standard_files();
   // Keys and raw values are in our memory: no core dump has it, nobody but root may look into it (prctl(2)).
   prctl(PR_SET_DUMPABLE, 0);
   lock_memory();
   try {
-    return parse_and_run(argc, argv);
+    return written(parse_and_run(argc, argv));
   } catch (const std::exception& e) {
-    fmt::print(stderr, "sluice: broken promise: {}; this is a bug, please report it\n", e.what());
+    if (std::ferror(stdout) != 0) return written(exit_code::failed);
+    print_failure(
+        {errc::bad_answer, fmt::format("broken promise: {}", e.what()), "this is a bug, please report it"});
     return exit_code::failed;
   }
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -23,7 +24,7 @@ result<std::string> read_file(const std::string& path, std::string_view what) {
   const std::ifstream in(path, std::ios::binary);
   std::ostringstream text;
   if (in) text << in.rdbuf();
-  if (!in || in.bad()) {
+  if (!in || std::filesystem::is_directory(path)) {  // which opens, and reads like an empty file
     return failure{errc::bad_configuration, fmt::format("{} {} cannot be read", what, path),
                    "check the path and its permissions"};
   }
@@ -237,8 +238,15 @@ result<config> load_config(const aws::environment& env, const std::string& file,
 }
 
 result<std::shared_ptr<const mask::key_ring>> load_keys(const config& c) {
-  if (const value* ring = c.values.find("keys.ring")) return mask::key_ring::parse(ring->text, ring->source);
-  if (const value* file = c.values.find("keys.file")) {
+  const value* ring = c.values.find("keys.ring");
+  const value* file = c.values.find("keys.file");
+  if (ring != nullptr && file != nullptr) {
+    return failure{errc::bad_configuration,
+                   fmt::format("there are two key rings, in {} and in {}", ring->source, file->text),
+                   fmt::format("take one away: unset SLUICE_KEYS, or what {} says", file->source)};
+  }
+  if (ring != nullptr) return mask::key_ring::parse(ring->text, ring->source);
+  if (file != nullptr) {
     auto text = read_file(file->text, "key ring");
     if (!text) return text.error();
     const secret held(*std::move(text));

@@ -110,8 +110,12 @@ int run_to_end(const std::function<boost::asio::awaitable<result<int>>(boost::as
   return **ended;
 }
 
+void say(const std::string& text) noexcept {
+  std::fputs(text.c_str(), stderr);
+}
+
 void print_failure(const failure& f) {
-  fmt::print(stderr, "sluice: {}\n", f.line());
+  say(fmt::format("sluice: {}\n", f.line()));
 }
 
 }  // namespace sluice::app

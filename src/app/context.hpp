@@ -47,6 +47,9 @@ boost::asio::awaitable<result<pg::load_plan>> plan_load(pg::connection& database
 /// code.
 int run_to_end(const std::function<boost::asio::awaitable<result<int>>(boost::asio::any_io_executor)>& task);
 
+/// Writes to standard error. Whether that works is of no consequence.
+void say(const std::string& text) noexcept;
+
 /// "sluice: what; what to do" on standard error.
 void print_failure(const failure& f);
 

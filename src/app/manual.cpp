@@ -82,30 +82,42 @@ std::string in_quotes(std::string_view text) {
   return "'" + replaced(text, {{'\'', "'\\''"}}) + "'";
 }
 
+/// What may come next: commands of its own, and options.
 std::string words_of(const CLI::App& command) {
   std::vector<std::string> words;
+  for (const CLI::App* c : commands_of(command)) words.push_back(c->get_name());
   for (const CLI::Option* o : options_of(command)) {
     for (auto& flag : flags_of(*o)) words.push_back(std::move(flag));
   }
   return fmt::format("{}", fmt::join(words, " "));
 }
 
-std::string for_bash(const CLI::App& program) {
-  std::vector<std::string> names;
+std::string bash_cases(const CLI::App& command, const std::string& path) {
   std::string cases;
-  for (const CLI::App* c : commands_of(program)) {
-    names.push_back(c->get_name());
-    cases += fmt::format("    {}) words={} ;;\n", c->get_name(), in_quotes(words_of(*c)));
+  for (const CLI::App* c : commands_of(command)) {
+    const std::string own = path + c->get_name() + ' ';
+    cases += bash_cases(*c, own);  // the longer path first
+    cases += fmt::format("    {}*) words={}; files={} ;;\n", in_quotes(own), in_quotes(words_of(*c)),
+                         commands_of(*c).empty() ? "yes" : "");
   }
+  return cases;
+}
+
+std::string for_bash(const CLI::App& program) {
+  constexpr std::string_view rest = R"(  esac
+  local word="${COMP_WORDS[COMP_CWORD]}"
+  if [[ $files && $word != -* ]]; then
+    COMPREPLY=($(compgen -f -- "$word"))
+  else
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
+  fi
+}
+complete -o filenames -F _sluice sluice
+)";
   return fmt::format(
-      "# bash completion for sluice\n_sluice() {{\n  local words={}\n  [ \"$COMP_CWORD\" -gt 1 ] && case "
-      "\"${{COMP_WORDS[1]}}\" "
-      "in\n{}  esac\n  local word=\"${{COMP_WORDS[COMP_CWORD]}}\"\n"
-      "  if [[ $COMP_CWORD -gt 1 && $word != -* ]]; then\n    COMPREPLY=($(compgen -f -- \"$word\"))\n  "
-      "else\n"
-      "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n  fi\n}}\ncomplete -o filenames -F _sluice "
-      "sluice\n",
-      in_quotes(fmt::format("{} {}", fmt::join(names, " "), words_of(program))), cases);
+      "# bash completion for sluice\n_sluice() {{\n  local files words={}\n"
+      "  case \"${{COMP_WORDS[*]:1:COMP_CWORD-1}} \" in\n{}{}",
+      in_quotes(words_of(program)), bash_cases(program, ""), rest);
 }
 
 std::string zsh_arguments(const CLI::App& command) {
@@ -116,7 +128,9 @@ std::string zsh_arguments(const CLI::App& command) {
         takes_value(*o) ? fmt::format(":{}:{}", o->get_type_name(), takes_file(*o) ? "_files" : "") : "";
     for (const auto& flag : flags_of(*o)) out += " " + in_quotes(fmt::format("{}[{}]{}", flag, help, value));
   }
-  return out + " '*:file:_files'";
+  std::vector<std::string> names;
+  for (const CLI::App* c : commands_of(command)) names.push_back(c->get_name());
+  return out + (names.empty() ? " '*:file:_files'" : fmt::format(" '1:command:({})'", fmt::join(names, " ")));
 }
 
 std::string for_zsh(const CLI::App& program) {
@@ -146,12 +160,15 @@ std::string for_fish(const CLI::App& program) {
       out += fmt::format(" -d {}\n", in_quotes(o->get_description()));
     }
   };
-  add(program, "__fish_use_subcommand");
-  for (const CLI::App* c : commands_of(program)) {
-    out += fmt::format("complete -c sluice -f -n __fish_use_subcommand -a {} -d {}\n", c->get_name(),
-                       in_quotes(c->get_description()));
-    add(*c, in_quotes(fmt::format("__fish_seen_subcommand_from {}", c->get_name())));
-  }
+  const auto add_all = [&](const CLI::App& command, const std::string& when, const auto& again) -> void {
+    add(command, when);
+    for (const CLI::App* c : commands_of(command)) {
+      out += fmt::format("complete -c sluice -f -n {} -a {} -d {}\n", when, c->get_name(),
+                         in_quotes(c->get_description()));
+      again(*c, in_quotes(fmt::format("__fish_seen_subcommand_from {}", c->get_name())), again);
+    }
+  };
+  add_all(program, "__fish_use_subcommand", add_all);
   return out;
 }
 

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <string_view>
 #include <utility>
+
+#include "app/context.hpp"
 
 namespace sluice::app {
 namespace {
@@ -47,18 +49,27 @@ progress::~progress() {
 
 std::string progress::line(const std::string& verb, std::uint64_t done, std::uint64_t total,
                            double per_second, const std::string& note, std::size_t width) {
-  constexpr std::size_t bar = 20;
-  std::string out = verb;
+  constexpr std::size_t bar_max = 20, bar_min = 5;
+  std::string text;
   if (total > 0) {
-    const std::size_t filled = std::min<std::size_t>(bar, static_cast<std::size_t>(done * bar / total));
-    out += fmt::format(" [{}{}] {:3}%  {} of {}", std::string(filled, '#'), std::string(bar - filled, '.'),
-                       std::min<std::uint64_t>(100, done * 100 / total), grouped(done), grouped(total));
+    text = fmt::format(" {:3}%  {} of {}", std::min<std::uint64_t>(100, done * 100 / total), grouped(done),
+                       grouped(total));
   } else {
-    out += fmt::format("  {}", grouped(done));
+    text = fmt::format("  {}", grouped(done));
   }
-  out += fmt::format("  {}/s", grouped(static_cast<std::uint64_t>(per_second)));
-  if (total > done && per_second > 0) out += "  " + time_left(static_cast<double>(total - done) / per_second);
-  if (!note.empty()) out += "  " + note;
+  text += fmt::format("  {}/s", grouped(static_cast<std::uint64_t>(per_second)));
+  if (total > done && per_second > 0)
+    text += "  " + time_left(static_cast<double>(total - done) / per_second);
+  if (!note.empty()) text += "  " + note;
+
+  std::string out = verb;
+  const std::size_t taken = verb.size() + text.size() + std::string_view(" []").size();
+  const std::size_t bar = width > taken ? std::min(bar_max, width - taken) : 0;
+  if (total > 0 && bar >= bar_min) {
+    const std::size_t filled = std::min<std::size_t>(bar, static_cast<std::size_t>(done * bar / total));
+    out += fmt::format(" [{}{}]", std::string(filled, '#'), std::string(bar - filled, '.'));
+  }
+  out += text;
   if (out.size() > width) out.resize(width);
   return out;
 }
@@ -74,17 +85,17 @@ void progress::show(std::uint64_t done, const std::string& note) {
   last_done_ = done;
   total_ = total_ == 0 ? 0 : std::max(total_, done);
   if (terminal_) {
-    fmt::print(stderr, "\r\x1b[K{}", line(verb_, done, total_, rate_, note, terminal_width() - 1));
+    say("\r\x1b[K" + line(verb_, done, total_, rate_, note, terminal_width() - 1));
     drawn_ = true;
   } else if (tell_) {
     tell_(done, total_, rate_);
   } else {
-    fmt::print(stderr, "{}\n", line(verb_, done, total_, rate_, note, 200));
+    say(line(verb_, done, total_, rate_, note, 200) + '\n');
   }
 }
 
 void progress::finish() {
-  if (std::exchange(drawn_, false)) fmt::print(stderr, "\r\x1b[K");
+  if (std::exchange(drawn_, false)) say("\r\x1b[K");
 }
 
 }  // namespace sluice::app

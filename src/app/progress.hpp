@@ -27,8 +27,8 @@ class progress {
   /// Leaves the line as it is, or takes it away.
   void finish();
 
-  /// One line of at most `width` columns, pure: "draining [#####.....]  52%  51,200 of 98,304  31,004/s  1.5
-  /// s left  12 set aside".
+  /// One line of at most `width` columns, whose bar has the room that the words leave; pure: "draining
+  /// [#####.....]  52%  51,200 of 98,304  31,004/s  1.5 s left  12 set aside".
   static std::string line(const std::string& verb, std::uint64_t done, std::uint64_t total, double per_second,
                           const std::string& note, std::size_t width);
 

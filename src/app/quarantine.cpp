@@ -84,7 +84,7 @@ awaitable<result<int>> show(boost::asio::any_io_executor executor, const config&
   entry.count = bodies.size();
   if (auto written = audit(c, entry); !written) co_return written.error();
   for (const std::string& body : bodies) fmt::print("{}\n", body);
-  if (not_kept > 0) fmt::print(stderr, "{} bodies were not kept: there was no key ring\n", not_kept);
+  if (not_kept > 0) say(fmt::format("{} bodies were not kept: there was no key ring\n", not_kept));
   co_return exit_code::done;
 }
 

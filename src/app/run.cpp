@@ -337,8 +337,9 @@ awaitable<void> service::report_emf() {
     co_await changed_.wait(due - clock::now());
     if (alive_ > 0 && clock::now() < due) continue;
     due += emf_every;
-    fmt::print("{}\n", reporter.document(counters_, std::chrono::system_clock::now()));
+    std::puts(reporter.document(counters_, std::chrono::system_clock::now()).c_str());
     std::fflush(stdout);
+    std::clearerr(stdout);  // metrics that nobody can store are no reason to stop
   }
 }
 
@@ -400,6 +401,7 @@ int service::refuse(const failure& f) {
 
 int service::run() {
   allow_open_files();
+  std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads is no reason to stop
   result<> ready;
   std::exception_ptr broken;
   const auto note = [&](std::exception_ptr e) {

@@ -44,6 +44,7 @@ observe::about watch::about(const queue_info& queue) const {
           .queue = name_of(queue.url),
           .table = config_.plan.table,
           .mode = config_.values.text("load.mode"),
+          .bad_messages = config_.values.text("load.bad_messages"),
           .masked = masked(config_.plan),
           .receives_max = all(config_.pipeline.pollers_max),
           .segments = all(config_.pipeline.segments),

@@ -210,7 +210,8 @@ response client::impl::received() {
 failure client::impl::failed(const error_code& e, bool timed_out, milliseconds timeout) const {
   const std::string where = to_string(link.to());
   if (timed_out) {
-    return {errc::timed_out, fmt::format("{}: no whole answer within {} ms", where, timeout.count())};
+    return {errc::timed_out, fmt::format("{}: no whole answer within {} ms", where, timeout.count()),
+            "are host and port right, and does the network let it through?"};
   }
   if (is_closed(e)) {
     return {errc::connection_closed,

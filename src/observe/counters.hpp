@@ -66,7 +66,9 @@ struct counters {
 
   histogram receive_time;    ///< receives that brought messages, from call to answer
   histogram batch_age;       ///< from a batch's first message to its load
-  histogram load_time;       ///< from the first try to the commit
+  histogram load_time;       ///< from the first try to the commit, pauses included
+  histogram copy_time;       ///< of this, from BEGIN until COMMIT: ledger and rows
+  histogram commit_time;     ///< and COMMIT, from query to answer
   histogram delete_time;     ///< DeleteMessageBatch, from call to answer
   histogram send_to_commit;  ///< of each message, from SQS's SentTimestamp to the commit
 

@@ -23,8 +23,10 @@ constexpr event table[] = {
      "Messages that cannot become rows stay in the queue (`load.bad_messages = leave`).",
      "Look at the dead-letter queue, where SQS moves them after its `maxReceiveCount`."},
     {"messages_set_aside", level::info,
-     "Messages that cannot become rows are in the quarantine, with a reason code.",
-     "Look at `sluice.quarantine`; many of one reason mean that a producer has changed its messages."},
+     "Messages that cannot become rows are in the quarantine or the dead-letter queue, with a reason code: "
+     "the sum "
+     "of ten seconds.",
+     "`sluice quarantine list`; many of one reason mean that a producer has changed its messages."},
     {"traced_message_set_aside", level::info,
      "A message that belongs to a trace (AWSTraceHeader; `traceparent` with `log.traceparent`) cannot become "
      "a "

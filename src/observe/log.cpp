@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -90,9 +91,11 @@ struct logger::impl {
       : format(f), out("sluice", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
     out.set_level(to_spdlog(lowest));
     out.flush_on(spdlog::level::trace);
-    // spdlog brings time and level; the rest of a JSON line is ours.
+    // spdlog brings time and level; the rest of a JSON line is ours. On a terminal a progress bar may stand
+    // in the line: it is taken away.
+    const std::string text = std::string(isatty(STDERR_FILENO) != 0 ? "\r\x1b[K" : "") + "%H:%M:%S.%e %L %v";
     out.set_pattern(
-        f == log_format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : "%H:%M:%S.%e %L %v",
+        f == log_format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : text,
         f == log_format::json ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
   }
 

@@ -17,7 +17,8 @@ struct about {
   std::string version{};
   std::string queue{};  ///< name
   std::string table{};
-  std::string mode{};    ///< "exactly_once"
+  std::string mode{};                       ///< "exactly_once"
+  std::string bad_messages = "quarantine";  ///< or "dlq", or "leave": where they go that cannot become rows
   std::string masked{};  ///< "masked_ip by aes_siv, ...": columns and schemes; empty if none is
   std::int64_t receives_max = 0;
   std::int64_t segments = 0;

@@ -12,6 +12,7 @@ std::int64_t epoch_ms(std::chrono::system_clock::time_point t) {
 
 void write_about(json_writer& to, const about& a) {
   to.member("version", a.version).member("queue", a.queue).member("table", a.table).member("mode", a.mode);
+  to.member("bad_messages", a.bad_messages);
   to.member("masked", a.masked);
   to.key("limits").begin_object();
   to.member("receives", a.receives_max).member("segments", a.segments);

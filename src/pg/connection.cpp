@@ -126,8 +126,10 @@ awaitable<result<>> connection::impl::wait(readiness what) {
   }
   if (closed_outside_) co_return closed();
   if (limit.expired()) {
-    co_return ended({errc::timed_out,
-                     fmt::format("no answer from PostgreSQL at {} within {}", options_.where(), allowed_)});
+    co_return ended(
+        {errc::timed_out,
+         fmt::format("no answer from PostgreSQL at {} within {} ms", options_.where(), allowed_.count()),
+         "is it PostgreSQL that is there, and does the network let it through?"});
   }
   if (e) co_return ended(failure(e, fmt::format("connection to PostgreSQL at {} failed", options_.where())));
   co_return result<>{};

@@ -39,7 +39,7 @@ failure refused(const connect_options& o, std::string_view code) {
         "region"};
   }
   if (code == "28P01") {
-    return {e, fmt::format("password refused for user {} at {}", o.user, at), "check PGPASSWORD"};
+    return {e, fmt::format("password refused for user {} at {}", o.user, at), "check PGUSER and PGPASSWORD"};
   }
   if (code == "28000") {
     return {e, fmt::format("PostgreSQL at {} does not let user {} into database {}", at, o.user, o.database),
@@ -139,7 +139,8 @@ failure connect_failure(const connect_options& o, std::string_view libpq_text, b
   const auto errno_code = [](int number) { return error_code(number, boost::system::system_category()); };
   if (says(ECONNREFUSED) || says(ENOENT)) {
     return {errno_code(ECONNREFUSED), fmt::format("database refused the connection at {}", at),
-            "is PostgreSQL running there?"};
+            o.host.empty() ? "is PostgreSQL running here? if it is elsewhere, set PGHOST"
+                           : "is PostgreSQL running there? see PGHOST and PGPORT"};
   }
   if (says(ETIMEDOUT) || says(EHOSTUNREACH) || says(ENETUNREACH)) {
     return {errno_code(EHOSTUNREACH), fmt::format("database cannot be reached at {}", at),

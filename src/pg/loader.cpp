@@ -15,6 +15,7 @@ namespace sluice::pg {
 namespace {
 
 using boost::asio::awaitable;
+using clock = std::chrono::steady_clock;
 
 /// How a transaction ended.
 enum class ending {
@@ -85,6 +86,8 @@ class loading {
   savepoint part_ = savepoint::none;
   bool claimed_ = false;
   int tries_ = 0;
+  clock::time_point began_ = clock::now();
+  clock::duration copying_{}, committing_{};
 };
 
 void loading::take_all() {
@@ -370,7 +373,10 @@ awaitable<result<ending>> loading::commit(bool constraints_now) {
   const std::string quarantine = quarantine_sql();
   const std::size_t commit_at = (sql.empty() ? 0U : 1U) + (quarantine.empty() ? 0U : 1U);
   sql.append(quarantine).append("COMMIT");
+  const auto asked = clock::now();
   auto done = co_await c_.query(sql);
+  copying_ = asked - began_;
+  committing_ = clock::now() - asked;
   if (done) co_return committed(*done);
   const server_error& e = done.error();
   if (!constraints_now && e.statement == commit_at && is_bad_row(e, plan_))
@@ -392,7 +398,7 @@ awaitable<result<ending>> loading::careful(bool constraints_now) {
 }
 
 load_report loading::report() const {
-  load_report r{.claimed = claimed_, .tries = tries_};
+  load_report r{.claimed = claimed_, .tries = tries_, .copying = copying_, .committing = committing_};
   for (std::size_t i = 0; i < segment_.size(); ++i) {
     if (is_left(i)) {
       ++r.left;

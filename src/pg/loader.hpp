@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <vector>
@@ -24,6 +25,8 @@ struct load_report {
   std::size_t left = 0;  ///< bad messages that stay in the queue (bad_messages::leave): not to be deleted
   bool claimed = false;  ///< the claim form was needed
   int tries = 0;         ///< COPYs of rows begun: 1 unless the ledger or the table refused some
+  std::chrono::steady_clock::duration copying{};     ///< from BEGIN until COMMIT, all tries of this call
+  std::chrono::steady_clock::duration committing{};  ///< COMMIT, from query to answer
 };
 
 /// Loads one sealed segment in one transaction, whatever its rows are worth.

@@ -67,6 +67,7 @@ awaitable<result<>> lane::run() {
     settled(t);  // too late to serve them: the queue has them
   stop_.notify();
   co_await until_gone(heartbeat_alive_);
+  tell_set_aside();
 
   if (failure_) co_return *failure_;
   co_return result<>();

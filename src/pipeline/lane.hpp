@@ -82,6 +82,7 @@ class lane {
   void sink_lost();
   void sink_found();
   void loaded(const batch& b, const pg::load_report& report, clock::duration took);
+  void tell_set_aside();
   void tell_traces(const copy::segment& s);
   // settler.cpp
   enum class call { remove, extend, give_back };
@@ -158,6 +159,8 @@ class lane {
   std::size_t impaired_ = 0;    ///< loaders whose database does not answer: receive nothing meanwhile
   std::uint64_t returns_ = 0;   ///< how often a batch went back
   steady_time called_for_help_{};
+  std::size_t set_aside_untold_ = 0;           ///< messages that the log does not know of yet
+  steady_time set_aside_next_{};               ///< when it may be told
   std::map<std::string, std::uint32_t> torn_;  ///< by message id: how often its digest was wrong
   steady_time empty_since_{};
   std::optional<steady_time> stop_at_;  ///< when `stop` was called

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "core/verdict.hpp"
 #include "pipeline/lane.hpp"
@@ -10,6 +11,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t traces_told_max = 10;  // of a batch
+constexpr auto set_aside_every = 10s;
 
 }  // namespace
 
@@ -129,6 +131,8 @@ void lane::loaded(const batch& b, const pg::load_report& report, clock::duration
   counters_.set_aside.add(report.set_aside);
   if (report.claimed) counters_.claims.add();
   counters_.load_time.add(took);
+  counters_.copy_time.add(report.copying);
+  counters_.commit_time.add(report.committing);
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   for (const copy::slot& s : b.rows.slots()) {
     counters_.send_to_commit.add(now - std::chrono::milliseconds(s.sent_ms));
@@ -142,7 +146,8 @@ void lane::loaded(const batch& b, const pg::load_report& report, clock::duration
       if (!why.column.empty()) reason += ' ' + why.column;
       counters_.set_aside_by_reason.add(reason);
     }
-    log_.info("messages_set_aside", {{"messages", report.set_aside}});
+    set_aside_untold_ += report.set_aside;
+    tell_set_aside();
   }
   if (report.set_aside + report.left > 0) tell_traces(b.rows);
   log_.debug("batch_committed", {{"messages", b.rows.size()},
@@ -151,6 +156,14 @@ void lane::loaded(const batch& b, const pg::load_report& report, clock::duration
                                  {"set_aside", report.set_aside},
                                  {"tries", report.tries},
                                  {"took_ms", std::chrono::duration<double, std::milli>(took).count()}});
+}
+
+// Their sum, once in a while: who sends nothing good must not fill the log, too.
+void lane::tell_set_aside() {
+  const auto now = clock::now();
+  if (set_aside_untold_ == 0 || (now < set_aside_next_ && !loaded_all_)) return;
+  set_aside_next_ = now + set_aside_every;
+  log_.info("messages_set_aside", {{"messages", std::exchange(set_aside_untold_, 0)}});
 }
 
 // So that who looks at a trace finds why it ends here: for the first of a batch, as a log has to end

@@ -152,6 +152,7 @@ std::chrono::seconds lane::extension(const batch& b) const {
 awaitable<void> lane::keep_hidden() {
   while (!loaded_all_ || settlers_alive_ > 0) {
     co_await stop_.wait(1s);
+    tell_set_aside();
     call_for_help(clock::now());  // replies do it, too, but who may not receive has none
     const auto horizon = clock::now() + options_.visibility / 2;
     for (batch& b : pool_.all()) {

@@ -122,7 +122,11 @@ failure explain(const refusal& r, const call_context& c) {
     f = clock_wrong(r, c);
   } else {
     f = {r.code, fmt::format("{}: {}", what_and_where(c), why(r))};
-    if (r.code.category() == aws_category()) f.fix = remedy(static_cast<aws_errc>(r.code.value()), c);
+    if (r.code.category() == aws_category()) {
+      f.fix = remedy(static_cast<aws_errc>(r.code.value()), c);
+    } else if (r.code == http_status(404)) {
+      f.fix = "is that SQS? see AWS_ENDPOINT_URL_SQS and AWS_ENDPOINT_URL";
+    }
   }
   if (const auto region = other_region(c); !region.empty() && is_about_identity(r.code)) {
     f.fix = fmt::format("requests are signed for {}, the address is one of {}: set AWS_REGION={}", c.region,

@@ -127,7 +127,7 @@ TEST_CASE("a refused connection says what to look at") {
   SECTION("wrong password") {
     o.password = secret("wrong");
     const failure f = refusal(o);
-    CHECK(f.line() == "password refused for user sluice at " + at(o) + "; check PGPASSWORD");
+    CHECK(f.line() == "password refused for user sluice at " + at(o) + "; check PGUSER and PGPASSWORD");
     CHECK(classify(f) == verdict::auth);
   }
   SECTION("no password") {
@@ -150,14 +150,16 @@ TEST_CASE("a refused connection says what to look at") {
     const silent_port closed(false);
     o.port = closed.port();
     const failure f = refusal(o);
-    CHECK(f.line() == "database refused the connection at " + at(o) + "; is PostgreSQL running there?");
+    CHECK(f.line() == "database refused the connection at " + at(o) +
+                          "; is PostgreSQL running there? see PGHOST and PGPORT");
     CHECK(classify(f) == verdict::reconnect);
   }
   SECTION("no socket there") {
     o.host = "/tmp";
     o.port = "1";
     CHECK(refusal(o).line() ==
-          "database refused the connection at /tmp/.s.PGSQL.1; is PostgreSQL running there?");
+          "database refused the connection at /tmp/.s.PGSQL.1; is PostgreSQL running there? see PGHOST and "
+          "PGPORT");
   }
   SECTION("TLS asked of a server without") {
     o.extra = {{"sslmode", "require"}};
@@ -177,7 +179,7 @@ TEST_CASE("a refused connection says what to look at") {
     o.connect_timeout = 100ms;
     const failure f = refusal(o);
     CHECK(f.code == errc::timed_out);
-    CHECK(f.what == "no answer from PostgreSQL at " + at(o) + "/" + o.database + " as sluice within 100ms");
+    CHECK(f.what == "no answer from PostgreSQL at " + at(o) + "/" + o.database + " as sluice within 100 ms");
   }
 }
 

@@ -26,6 +26,11 @@ class Template:
         policies = self.resource(role)["Policies"]
         return {a for p in policies for s in p["PolicyDocument"]["Statement"] for a in s["Action"]}
 
+    def broken_rules(self):
+        """What CloudFormation would say of these parameters, before it makes anything."""
+        rules = [r for r in self._template["Rules"].values() if self._test(r["RuleCondition"])]
+        return [a["AssertDescription"] for r in rules for a in r["Assertions"] if not self._test(a["Assert"])]
+
     def metrics(self):
         """Names of our own metrics that alarms and dashboard use."""
         text = FILE.read_text()

@@ -50,6 +50,39 @@ def test_each_action_is_one_that_sluice_calls():
     assert Template(DatabaseAuth="rds-iam").actions("TaskRole") - Template(DatabaseAuth="password").actions("TaskRole") == {"rds-db:connect"}
 
 
+def test_what_starts_a_task_may_read_its_image_its_secrets_and_write_its_log():
+    wanted = {"ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage",
+              "logs:CreateLogStream", "logs:PutLogEvents", "secretsmanager:GetSecretValue"}
+    assert Template().actions("ExecutionRole") == wanted
+    assert Template(SecretsKeyArn="arn:aws:kms:x").actions("ExecutionRole") == wanted | {"kms:Decrypt"}
+    assert "ManagedPolicyArns" not in Template().resource("ExecutionRole")
+
+
+@pytest.mark.parametrize("role", ["TaskRole", "ExecutionRole"])
+def test_rights_on_everything_are_for_what_has_no_resource(role):
+    policies = Template(DatabaseAuth="rds-iam", DatabaseResourceId="db-ABC").resource(role)["Policies"]
+    everything = [s["Action"] for p in policies for s in p["PolicyDocument"]["Statement"] if s["Resource"] == "*"]
+    assert everything == ([["ecr:GetAuthorizationToken"]] if role == "ExecutionRole" else [])
+
+
+@pytest.mark.parametrize("given, complaint", [
+    ({"DatabaseAuth": "rds-iam"}, "DatabaseResourceId"),
+    ({"DatabaseAuth": "rds-iam", "DatabaseResourceId": "db-ABC"}, None),
+    ({"DatabaseAuth": "password"}, "DatabaseSecretArn"),
+    ({"DatabaseAuth": "password", "DatabaseSecretArn": "arn:aws:secretsmanager:x"}, None),
+])
+def test_a_way_to_log_in_that_lacks_something_is_refused(given, complaint):
+    broken = Template(**given).broken_rules()
+    assert len(broken) == (1 if complaint else 0)
+    assert not complaint or complaint in broken[0]
+
+
+def test_secrets_are_given_as_secrets():
+    secret = {name for auth in ("password", "rds-iam") for name in (s["Name"] for s in Template(DatabaseAuth=auth).container()["Secrets"])}
+    assert secret == {"SLUICE_KEYS", "PGPASSWORD"}
+    assert not any("SecretArn" in str(v["Value"]) for v in Template(DatabaseAuth="password").container()["Environment"])
+
+
 def test_each_metric_of_alarms_and_dashboard_is_one_that_sluice_writes():
     written = set(re.findall(r'{"(\w+)", "(?:Count|Milliseconds)"', (ROOT / "src" / "observe" / "emf.cpp").read_text()))
     used = Template().metrics()

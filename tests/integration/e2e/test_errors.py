@@ -38,7 +38,8 @@ REFUSED = [
     ("endpoint that is no URL", {"AWS_ENDPOINT_URL_SQS": "127.0.0.1:9324"}, ["127.0.0.1:9324", "http://"]),
     ("endpoint that is no name", {"AWS_ENDPOINT_URL_SQS": "http://nowhere.invalid"}, ["nowhere.invalid"]),
     ("database that refuses", {"PGHOST": "127.0.0.1", "PGPORT": "1"}, ["127.0.0.1:1", "refused"]),
-    ("bad password", {"PGPASSWORD": "not-the-password"}, ["password", "PGPASSWORD"]),
+    ("bad password", {"PGPASSWORD": "not-the-password"}, ["password", "PGUSER", "PGPASSWORD"]),
+    ("database nowhere named", {"PGHOST": None, "PGPORT": "1"}, ["local socket", "set PGHOST"]),
     ("database missing", {"PGDATABASE": "no_such_database"}, ["no_such_database", "does not exist"]),
     ("no key", {"SLUICE_KEYS": None}, ["masked_ip", "sluice keygen", "SLUICE_KEYS"]),
     ("key ring that is none", {"SLUICE_KEYS": "primary = "}, ["SLUICE_KEYS"]),
@@ -46,6 +47,9 @@ REFUSED = [
     ("key that is no base64", {"SLUICE_KEYS": 'ring = { primary = "k1", keys = { k1 = "?" } }'}, ["SLUICE_KEYS", "k1", "base64"]),
     ("primary that is not there", {"SLUICE_KEYS": 'ring = { primary = "k2", keys = { } }'}, ["SLUICE_KEYS", "primary"]),
     ("key file that is not there", {"SLUICE_KEYS": None, "SLUICE_KEYS_FILE": "/nowhere/keys"}, ["/nowhere/keys"]),
+    ("key file that is a folder", {"SLUICE_KEYS": None, "SLUICE_KEYS_FILE": "/tmp"}, ["key ring /tmp cannot be read"]),
+    ("two key rings", {"SLUICE_KEYS_FILE": "/nowhere/keys"}, ["two key rings", "unset SLUICE_KEYS"]),
+    ("pipeline file that is a folder", {"SLUICE_CONFIG": "/tmp"}, ["pipeline file /tmp cannot be read"]),
     ("setting that is no number", {"SLUICE_BATCH_ROWS": "many"}, ["SLUICE_BATCH_ROWS", "many", "whole number"]),
     ("setting out of range", {"SLUICE_WAIT": "90s"}, ["SLUICE_WAIT", "90s", "20s"]),
 ]
@@ -101,6 +105,32 @@ def test_tls_that_is_not_trusted(ready):
         refused(ready, {"AWS_ENDPOINT_URL_SQS": f"https://localhost:{server.server_port}"}, words=["certificate", "AWS_CA_BUNDLE"])
     finally:
         server.shutdown()
+
+
+class NotFound(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.send_error(404)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_server_that_is_no_sqs(ready):
+    server = http.server.HTTPServer(("127.0.0.1", 0), NotFound)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        refused(ready, {"AWS_ENDPOINT_URL_SQS": f"http://127.0.0.1:{server.server_port}"}, words=["404", "AWS_ENDPOINT_URL_SQS"])
+    finally:
+        server.shutdown()
+
+
+def test_peers_that_say_nothing_are_not_waited_for_for_ever(ready):
+    """Each is asked once by `check`, which tells of both."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = str(silent.getsockname()[1])
+        done = ready.run("check", env=ready.environment(AWS_ENDPOINT_URL_SQS=f"http://127.0.0.1:{port}", PGHOST="127.0.0.1", PGPORT=port), timeout=60)
+    assert done.returncode == 2
+    assert done.stdout.count("FAIL") == 2 and done.stdout.count("does the network let it through?") == 2, done.stdout
 
 
 def test_a_missing_table_names_init_db(ready):
@@ -182,6 +212,18 @@ def test_a_wrong_command_line_is_refused_with_2(world):
         assert done.returncode == 2, arguments
         assert done.stderr.startswith("sluice: "), done.stderr
         assert "--help" in done.stderr
+
+
+@pytest.mark.parametrize("arguments, what, help", [
+    (["drian"], "there is no command 'drian'", "sluice --help"),
+    (["quarantine", "shwo"], "there is no command 'shwo'", "sluice quarantine --help"),
+    (["drain", "--quue", "logins"], "there is no option '--quue'", "sluice drain --help"),
+    (["drain", "--mode", "upsert", "logins"], "one word too many: 'logins'", "sluice drain --help"),
+    (["unmask", "token"], "--reason is required", "sluice unmask --help"),
+])
+def test_a_wrong_word_is_named_with_the_help_to_read(world, arguments, what, help):
+    done = world.run(*arguments)
+    assert (done.returncode, done.stderr) == (2, f"sluice: {what}; see {help}\n")
 
 
 def test_a_key_id_that_is_none_is_refused(world):

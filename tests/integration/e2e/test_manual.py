@@ -23,7 +23,8 @@ def test_the_manual_page_has_every_command_and_groff_has_nothing_to_say(sluice):
         assert part in text, part
 
 
-@pytest.mark.parametrize("typed, offered", [("dr", "drain"), ("drain --queue-", "--queue-url"), ("init-db --pri", "--print"), ("--heal", "--healthcheck")])
+@pytest.mark.parametrize("typed, offered", [("dr", "drain"), ("drain --queue-", "--queue-url"), ("init-db --pri", "--print"), ("--heal", "--healthcheck"),
+                                            ("quarantine sh", "show"), ("quarantine drop --ye", "--yes"), ("keys pri", "primary")])
 def test_bash_completes(sluice, typed, offered):
     words = ["sluice", *typed.split(" ")]
     script = '''source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sluice; echo "${COMPREPLY[@]}"'''
@@ -31,7 +32,8 @@ def test_bash_completes(sluice, typed, offered):
     assert out.split() == [offered]
 
 
-@pytest.mark.parametrize("typed, offered", [("sluice dr", "drain"), ("sluice drain --queue-u", "--queue-url"), ("sluice --heal", "--healthcheck")])
+@pytest.mark.parametrize("typed, offered", [("sluice dr", "drain"), ("sluice drain --queue-u", "--queue-url"), ("sluice --heal", "--healthcheck"),
+                                            ("sluice quarantine sh", "show"), ("sluice quarantine drop --ye", "--yes"), ("sluice keys pri", "primary")])
 def test_fish_completes(sluice, tmp_path, typed, offered):
     file = tmp_path / "sluice.fish"
     file.write_text(run([sluice, "completion", "fish"]))

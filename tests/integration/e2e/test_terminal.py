@@ -3,12 +3,13 @@
 import json
 import os
 import pty
+import re
 import subprocess
 
 import boto3
 import pytest
 
-from world import ACCESS_KEY, REGION, SAMPLES, SECRET_KEY
+from world import ACCESS_KEY, REGION, SAMPLES, SECRET_KEY, wait_for
 
 TRACE, W3C_TRACE = "1-5759e988-bd862e3fe1be46a994272793", "0af7651916cd43dd8448eb211c80319c"
 
@@ -42,6 +43,59 @@ def test_check_ticks_in_colour_on_a_terminal_and_without_where_none_is_wanted(re
     assert "\u2713" in plain and "\x1b" not in plain
     piped = ready.ok("check").stdout
     assert "\x1b" not in piped and " ok " in piped and "\u2713" not in piped
+
+
+def test_the_log_and_the_bar_do_not_share_a_line(world):
+    world.ok("init-db")
+    world.ok("send", SAMPLES, "--create", "--count", "30000")
+    seen = on_a_terminal(world, "drain")
+    before = re.findall(r"(.{0,3})\d\d:\d\d:\d\d\.\d{3} I ", seen)
+    assert "draining" in seen and before and set(before) == {"\x1b[K"}, seen
+
+
+def test_messages_that_are_set_aside_are_summed_up_in_the_log(world):
+    bad = world.folder / "bad.ndjson"
+    bad.write_text("not JSON\n" * 300)
+    world.ok("init-db")
+    world.ok("send", bad, "--create")
+    done = world.ok("drain", env=world.environment(SLUICE_LOG_FORMAT="json", SLUICE_BATCH_ROWS="10"))
+    told = [e["messages"] for e in map(json.loads, done.stderr.splitlines()) if e["event"] == "messages_set_aside"]
+    assert sum(told) == 300 and len(told) < 5, told
+
+
+@pytest.mark.parametrize("arguments", [["keygen"], ["mask", "10.0.0.1"], ["init-db", "--print"], ["--help"], ["check", "--print-config"]])
+def test_what_cannot_be_printed_is_a_failure(world, arguments):
+    with open("/dev/full", "w") as full:
+        process = world.start(*arguments, stdout=full)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and err == "sluice: standard output cannot be written; is its disk full?\n"
+
+
+def test_a_log_that_cannot_be_written_changes_nothing(ready):
+    for taken in ("2>/dev/full", "2>&-", ">/dev/null 2>/dev/full"):
+        command = ["sh", "-c", f'exec "$0" "$@" {taken}', ready.programs / "sluice"]
+        assert subprocess.run([*command, "drian"], env=ready.environment(), timeout=60).returncode == 2
+        assert subprocess.run([*command, "drain"], env=ready.environment(SLUICE_LOG_LEVEL="debug"), timeout=60).returncode == 0
+    assert ready.count("user_logins") == 99
+
+
+def test_standard_output_that_is_closed_is_not_another_file(ready):
+    """Descriptor 1 would be that of the first connection, which the summary would go to."""
+    command = ["sh", "-c", 'exec "$0" "$@" >&-', ready.programs / "sluice", "drain"]
+    done = subprocess.run(command, env=ready.environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "standard output cannot be written" in done.stderr
+    assert ready.count("user_logins") == 99
+
+
+def test_a_log_that_nobody_reads_stops_no_run(ready):
+    run = ready.start("run", env=ready.environment(SLUICE_ADMIN="off", SLUICE_LOG_LEVEL="debug"))
+    run.stderr.close()
+    try:
+        wait_for(lambda: ready.count("user_logins") == 99, "the rows", process=run)
+    finally:
+        run.terminate()
+        run.wait(30)
+    assert run.returncode == 0
 
 
 def test_a_drain_tells_its_progress_in_the_form_of_its_log(world):

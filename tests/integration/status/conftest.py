@@ -33,9 +33,9 @@ def play(programs, tmp_path):
     """Starts a played run; gives its address and its process."""
     started = []
 
-    def start(mode="steady"):
+    def start(mode="steady", bad_messages="quarantine"):
         port_file = tmp_path / f"port{len(started)}"
-        process = subprocess.Popen([programs / "status_demo", port_file, mode])
+        process = subprocess.Popen([programs / "status_demo", port_file, mode, bad_messages])
         started.append(process)
         wait_for(port_file.exists, "status_demo to listen", process=process)
         return f"http://127.0.0.1:{port_file.read_text().strip()}", process

@@ -1,7 +1,8 @@
 // An admin server whose figures move as those of a busy run do, without queue and database: what the tests of
 // the status page look at. Prints nothing; ends on SIGTERM or SIGINT.
 //
-//   status_demo PORT_FILE [steady|away]     serves; "away" is a run whose database does not answer
+//   status_demo PORT_FILE [steady|away] [quarantine|dlq|leave]
+//                                           serves; "away" is a run whose database does not answer
 //   status_demo --events                    the table of docs/events.md
 //   status_demo --metrics                   the table of docs/metrics.md, without the figures of a run
 
@@ -96,7 +97,10 @@ class busy_run {
     c_.batches.add();
     if (again > 0) c_.claims.add();
     c_.batch_age.add(about(34ms));
-    c_.load_time.add(about(41ms));
+    const auto copied = about(34ms), committed = about(7ms);
+    c_.copy_time.add(copied);
+    c_.commit_time.add(committed);
+    c_.load_time.add(copied + committed);
     for (std::uint64_t i = 0; i < messages; ++i) c_.send_to_commit.add(about(130ms) * wave);
   }
   std::chrono::duration<double, std::milli> about(std::chrono::milliseconds middle) {
@@ -124,7 +128,7 @@ asio::awaitable<void> drive(busy_run& run, bool away) {
   run.lose_database();
 }
 
-int serve(const std::string& port_file, bool away) {
+int serve(const std::string& port_file, bool away, const std::string& bad_messages) {
   asio::io_context loop(1);
   counters figures;
   logger log(log_format::text, level::off);
@@ -134,6 +138,7 @@ int serve(const std::string& port_file, bool away) {
                    .queue = "login-events",
                    .table = "public.user_logins",
                    .mode = "exactly_once",
+                   .bad_messages = bad_messages,
                    .masked = "masked_ip and masked_device_id by aes_siv",
                    .receives_max = 64,
                    .segments = 6,
@@ -188,8 +193,10 @@ int main(int argc, char** argv) {
   if (first == "--events") return print_events(), 0;
   if (first == "--metrics") return print_metrics(), 0;
   if (first.empty() || first.starts_with('-')) {
-    fmt::print(stderr, "usage: status_demo PORT_FILE [steady|away] | --events | --metrics\n");
+    fmt::print(stderr,
+               "usage: status_demo PORT_FILE [steady|away] [quarantine|dlq|leave] | --events | --metrics\n");
     return 2;
   }
-  return serve(std::string(first), argc > 2 && std::string_view(argv[2]) == "away");
+  return serve(std::string(first), argc > 2 && std::string_view(argv[2]) == "away",
+               argc > 3 ? argv[3] : "quarantine");
 }

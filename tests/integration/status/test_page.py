@@ -4,6 +4,8 @@ import json
 import time
 import urllib.request
 
+import pytest
+
 from world import SAMPLES, address_of, wait_for
 
 READY = "document.getElementById('pill').textContent === 'Ready'"
@@ -95,11 +97,22 @@ def test_it_says_that_its_numbers_are_old_when_nobody_answers(play, browser):
     browser.wait_for("document.getElementById('pill').textContent.startsWith('No answer since')")
 
 
+@pytest.mark.parametrize("bad_messages, where", [("quarantine", "sluice.quarantine"), ("dlq", "dead-letter queue"), ("leave", "the queue")])
+def test_it_says_where_messages_are_that_cannot_become_rows(play, browser, bad_messages, where):
+    base, _ = play("steady", bad_messages)
+    browser.open(base + "/")
+    browser.wait_for("document.getElementById('set_aside').innerText.match(/[1-9]/)")
+    assert ("in the quarantine" in text(browser, "set_aside-title")) == (bad_messages == "quarantine")
+    browser.value("""(() => { show_notices({now_ms: 0, bad_messages: "%s", set_aside_by_reason: %s, notices: []}); })()"""
+                  % (bad_messages, "[]" if bad_messages == "leave" else '[{reason: "not_json", messages: 1}]'))
+    assert where in browser.value("document.getElementById('reasons').closest('section').innerText")
+
+
 def test_what_a_message_or_a_name_holds_is_shown_as_text_and_never_as_html(play, browser):
     base, _ = play()
     browser.open(base + "/")
     browser.wait_for(READY)
-    browser.value("""(() => { show_notices({now_ms: 0, set_aside_by_reason: [{reason: "<img src=x onerror=alert(1)>", messages: 1}],
+    browser.value("""(() => { show_notices({now_ms: 0, bad_messages: "quarantine", set_aside_by_reason: [{reason: "<img src=x onerror=alert(1)>", messages: 1}],
       notices: [{level: "error", event: "<b>", why: "<script>`<i>`", fix: "<u>", count: 1, last_ms: 0}]}); })()""")
     assert browser.value("document.querySelectorAll('#notices b, #notices i, #notices u, #reasons img').length") == 0
     assert "<script>" in browser.value("document.getElementById('notices').innerText")

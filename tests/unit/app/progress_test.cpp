@@ -22,6 +22,12 @@ TEST_CASE("the line of an unknown total has no bar, and a done one no time left"
         "sending [####################] 100%  100 of 100  10/s");
 }
 
+TEST_CASE("on a narrow terminal the bar gives its room to the words") {
+  const std::string words = "  50%  50 of 100  10/s  5.0 s left";
+  CHECK(progress::line("draining", 50, 100, 10, "", 56) == "draining [#####......]" + words);
+  CHECK(progress::line("draining", 50, 100, 10, "", 44) == "draining" + words);
+}
+
 TEST_CASE("the line never passes the terminal's width") {
   CHECK(progress::line("draining", 50, 100, 10, std::string(300, 'x'), 79).size() == 79);
 }

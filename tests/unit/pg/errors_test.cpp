@@ -61,7 +61,7 @@ failure told(std::string_view libpq_text, bool password_missing = false) {
 TEST_CASE("the SQLSTATE of a refused connection is found in libpq's text") {
   const std::string prefix = "connection to server at \"db\" (10.0.0.1), port 5432 failed: ";
   CHECK(told(prefix + "FATAL:  28P01\n").line() ==
-        "password refused for user etl at db:5432; check PGPASSWORD");
+        "password refused for user etl at db:5432; check PGUSER and PGPASSWORD");
   CHECK(told(prefix + "FATALE:  3D000\n").what == "database logins does not exist at db:5432");
   CHECK(classify(told(prefix + "FATAL:  57P03\n")) == verdict::reconnect);
   CHECK(classify(told(prefix + "FATAL:  53300\n")) == verdict::retry);
