@@ -85,9 +85,16 @@ TEST_CASE("conditions of our own and of the link have their verdicts") {
   CHECK(classify(make_error_code(system::operation_canceled)) == verdict::cancelled);
 }
 
+TEST_CASE("a value that no list has is never taken for a success, nor for a row's fault") {
+  CHECK(classify(error_code(9'999, aws_category())) == verdict::reconnect);
+  CHECK(classify(error_code(9'999, sluice_category())) == verdict::fatal);
+  CHECK(classify(failure(errc::bad_message, "what")) == verdict::bad_row);
+}
+
 TEST_CASE("each verdict has a name") {
   for (const auto v : {verdict::retry, verdict::reconnect, verdict::throttle, verdict::auth, verdict::bad_row,
                        verdict::fatal, verdict::cancelled}) {
     CHECK(to_string(v) != "unknown");
   }
+  CHECK(to_string(static_cast<verdict>(99)) == "unknown");
 }
