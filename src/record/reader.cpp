@@ -19,7 +19,7 @@ namespace {
 
 using simdjson::dom::element;
 
-static_assert(reader::depth_max == simdjson::DEFAULT_MAX_DEPTH);
+static_assert(reader::depth_max + 1 == simdjson::DEFAULT_MAX_DEPTH);  // which counts the value
 
 outcome refused(reason why, std::string_view column = {}) {
   return {.what = outcome::kind::refused, .rows = 0, .why = why, .column = column};

@@ -34,7 +34,7 @@ struct outcome {
 /// One per loop: it owns parsers and keyed masks; not thread-safe; no allocation per row.
 class reader {
  public:
-  static constexpr std::size_t depth_max = 1'024;                       ///< of nested arrays and objects
+  static constexpr std::size_t depth_max = 1'023;  ///< arrays and objects around any value
   static constexpr std::size_t row_bytes_max = std::size_t{16} << 20U;  ///< that one message may become
 
   /// `keys` may be null if the plan needs none; otherwise `missing_key`. `bad_configuration` when the tokens

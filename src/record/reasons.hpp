@@ -12,7 +12,7 @@ namespace reasons {
 inline constexpr reason none{};
 inline constexpr reason not_json = "not_json";            ///< the whole body is validated, UTF-8 too
 inline constexpr reason not_an_object = "not_an_object";  ///< JSON, but an array or a scalar
-inline constexpr reason too_deep = "too_deep";            ///< nested deeper than reader::depth_max
+inline constexpr reason too_deep = "too_deep";            ///< a value in more than reader::depth_max others
 inline constexpr reason missing_field = "missing_field";
 inline constexpr reason duplicate_field = "duplicate_field";  ///< a key that the plan wants, twice
 inline constexpr reason null_value = "null_value";

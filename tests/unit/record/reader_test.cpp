@@ -53,12 +53,15 @@ TEST_CASE("a body that is not one JSON object is refused, for a reason that is a
 
 TEST_CASE("nesting has a limit") {
   body_reader reader = column_reader("jsonb");
-  const auto nested = [](std::size_t depth) {  // the object itself is one level
-    return with_value(std::string(depth - 1, '[') + std::string(depth - 1, ']'));
+  const auto nested = [](std::size_t depth, const char* value) {  // the object itself is one level
+    return with_value(std::string(depth - 1, '[') + value + std::string(depth - 1, ']'));
   };
-  CHECK(reader.verdict(nested(record::reader::depth_max)) == "row");
-  CHECK(reader.verdict(nested(record::reader::depth_max + 1)) == "too_deep ");
-  CHECK(reader.verdict(nested(100'000)) == "too_deep ");
+  for (const char* value : {"1", "[]", "{}"}) {
+    INFO(value);
+    CHECK(reader.verdict(nested(record::reader::depth_max, value)) == "row");
+    CHECK(reader.verdict(nested(record::reader::depth_max + 1, value)) == "too_deep ");
+    CHECK(reader.verdict(nested(100'000, value)) == "too_deep ");
+  }
   CHECK(reader.verdict(with_value("1")) == "row");
 }
 
