@@ -260,9 +260,9 @@ TEST_CASE("a close ends a call that waits for credentials: it sends nothing, or 
   f.keys->late.emplace(f.loop, boost::asio::steady_timer::time_point::max());
   boost::asio::steady_timer soon(f.loop, 50ms);
   soon.async_wait([&](const boost::system::error_code&) { f.c->close(); });
-  const auto done = f.delete_two();
-  REQUIRE_FALSE(done.has_value());
-  CHECK(done.error().code == errc::cancelled);
+  const auto ended = f.delete_two();
+  REQUIRE_FALSE(ended.has_value());
+  CHECK(ended.error().code == errc::cancelled);
   CHECK(f.server.requests.size() == static_cast<std::size_t>(late_from));
   f.keys->late.reset();
   f.c->close();  // what is closed while no call is in flight connects anew
