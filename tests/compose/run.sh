@@ -71,6 +71,16 @@ curl -fsS "http://127.0.0.1:$SLUICE_PORT/readyz" >/dev/null
 make -s message
 wait_for 30 "another 100 messages" has_rows 200
 
+say "a database that answers 40 s late: no check fails for good, as ECS would end the task for it"
+docker compose stop sluice
+docker compose pause postgres
+docker start "$(container sluice)" >/dev/null
+sleep 40
+[ "$(docker inspect -f '{{.State.Status}} {{.State.Health.Status}} {{.RestartCount}}' "$(container sluice)")" = "running starting 0" ] ||
+  die "after 40 s it is $(docker inspect -f '{{json .State}}' "$(container sluice)")"
+docker compose unpause postgres
+wait_for 60 "sluice to be healthy" is_healthy sluice
+
 say "sluice-sqs instead of LocalStack; Prometheus beside it"
 docker compose --profile sluice-sqs up --detach sluice-sqs
 SQS_URL=http://sluice-sqs:9324 docker compose up --detach sluice
