@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <ranges>
 #include <vector>
 
 #include "app/settings.hpp"
@@ -13,6 +14,24 @@ namespace {
 
 std::vector<const CLI::App*> commands_of(const CLI::App& program) {
   return program.get_subcommands([](const CLI::App*) { return true; });
+}
+
+struct placed {
+  std::string path;  ///< the words that lead to it, each with a space after it: "quarantine list "
+  const CLI::App* command;
+};
+
+/// Each command below `program`, one before its own commands.
+std::vector<placed> tree_of(const CLI::App& program) {
+  std::vector<placed> tree;
+  for (const CLI::App* c : commands_of(program)) tree.push_back({c->get_name() + ' ', c});
+  for (std::size_t at = 0; at < tree.size(); ++at) {  // it grows
+    const placed above = tree[at];
+    for (const CLI::App* c : commands_of(*above.command)) {
+      tree.push_back({above.path + c->get_name() + ' ', c});
+    }
+  }
+  return tree;
 }
 
 std::vector<const CLI::Option*> options_of(const CLI::App& command) {
@@ -92,13 +111,12 @@ std::string words_of(const CLI::App& command) {
   return fmt::format("{}", fmt::join(words, " "));
 }
 
-std::string bash_cases(const CLI::App& command, const std::string& path) {
+std::string bash_cases(const CLI::App& program) {
   std::string cases;
-  for (const CLI::App* c : commands_of(command)) {
-    const std::string own = path + c->get_name() + ' ';
-    cases += bash_cases(*c, own);  // the longer path first
-    cases += fmt::format("    {}*) words={}; files={} ;;\n", in_quotes(own), in_quotes(words_of(*c)),
-                         commands_of(*c).empty() ? "yes" : "");
+  const auto tree = tree_of(program);
+  for (const auto& [path, command] : tree | std::views::reverse) {  // the longer path first
+    cases += fmt::format("    {}*) words={}; files={} ;;\n", in_quotes(path), in_quotes(words_of(*command)),
+                         commands_of(*command).empty() ? "yes" : "");
   }
   return cases;
 }
@@ -117,7 +135,7 @@ complete -o filenames -F _sluice sluice
   return fmt::format(
       "# bash completion for sluice\n_sluice() {{\n  local files words={}\n"
       "  case \"${{COMP_WORDS[*]:1:COMP_CWORD-1}} \" in\n{}{}",
-      in_quotes(words_of(program)), bash_cases(program, ""), rest);
+      in_quotes(words_of(program)), bash_cases(program), rest);
 }
 
 std::string zsh_arguments(const CLI::App& command) {
@@ -160,15 +178,17 @@ std::string for_fish(const CLI::App& program) {
       out += fmt::format(" -d {}\n", in_quotes(o->get_description()));
     }
   };
-  const auto add_all = [&](const CLI::App& command, const std::string& when, const auto& again) -> void {
+  const auto add_all = [&](const CLI::App& command, std::string_view when) {
     add(command, when);
     for (const CLI::App* c : commands_of(command)) {
       out += fmt::format("complete -c sluice -f -n {} -a {} -d {}\n", when, c->get_name(),
                          in_quotes(c->get_description()));
-      again(*c, in_quotes(fmt::format("__fish_seen_subcommand_from {}", c->get_name())), again);
     }
   };
-  add_all(program, "__fish_use_subcommand", add_all);
+  add_all(program, "__fish_use_subcommand");
+  for (const auto& [path, command] : tree_of(program)) {
+    add_all(*command, in_quotes(fmt::format("__fish_seen_subcommand_from {}", command->get_name())));
+  }
   return out;
 }
 

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import subprocess
+import termios
 
 import boto3
 import pytest
@@ -14,9 +15,10 @@ from world import ACCESS_KEY, REGION, SAMPLES, SECRET_KEY, wait_for
 TRACE, W3C_TRACE = "1-5759e988-bd862e3fe1be46a994272793", "0af7651916cd43dd8448eb211c80319c"
 
 
-def on_a_terminal(world, *arguments, **changes):
+def on_a_terminal(world, *arguments, columns=120, **changes):
     """What a person at a terminal sees."""
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
     process = world.start(*arguments, env=world.environment(LANG="C.UTF-8", **changes), stdout=theirs, stderr=theirs)
     os.close(theirs)
     seen = b""
@@ -51,6 +53,13 @@ def test_the_log_and_the_bar_do_not_share_a_line(world):
     seen = on_a_terminal(world, "drain")
     before = re.findall(r"(.{0,3})\d\d:\d\d:\d\d\.\d{3} I ", seen)
     assert "draining" in seen and before and set(before) == {"\x1b[K"}, seen
+
+
+def test_the_bar_of_a_narrow_terminal_is_one_line(world):
+    world.ok("init-db")
+    world.ok("send", SAMPLES, "--create", "--count", "30000")
+    drawn = re.findall(r"\r\x1b\[K(draining[^\r]*)", on_a_terminal(world, "drain", columns=40))
+    assert drawn and max(map(len, drawn)) < 40, drawn
 
 
 def test_messages_that_are_set_aside_are_summed_up_in_the_log(world):
