@@ -1,8 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <boost/asio/buffer.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -34,6 +36,17 @@ class answer_parser final : public boost::beast::http::basic_parser<false> {
     header_limit(static_cast<std::uint32_t>(o.header_bytes_max));
     body_limit(o.body_bytes_max);
     into_.clear();
+  }
+
+  /// As put(), which see, but that more is needed is no error. An answer that is split behind its last chunk's
+  /// line would be given back to put() with four bytes, and Beast asserts that five are there: of a chunked
+  /// answer that is not whole, five at least are to come.
+  std::size_t take(boost::asio::const_buffer input, error_code& e) {
+    constexpr std::size_t last_chunk_bytes = 5;  // "0\r\n\r\n"
+    if (is_header_done() && chunked() && input.size() < last_chunk_bytes) return 0;
+    const std::size_t used = put(input, e);
+    if (e == boost::beast::http::error::need_more) e = {};
+    return used;
   }
 
  private:

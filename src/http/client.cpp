@@ -147,12 +147,8 @@ asio::awaitable<error_code> client::impl::exchange(Stream& stream, std::string_v
 // Gives the parser what is in `input`. True when the answer is whole.
 bool client::impl::parse_input(error_code& e) {
   while (input.size() > 0 && !parser->is_done()) {
-    const std::size_t used = parser->put(input.data(), e);
+    const std::size_t used = parser->take(input.data(), e);
     input.consume(used);
-    if (e == beast::http::error::need_more) {
-      e = {};
-      break;
-    }
     if (e || used == 0) break;
   }
   return parser->is_done();

@@ -55,8 +55,6 @@ http::response<http::string_body> in_http(site::answer a, const std::string& pol
 std::optional<site::answer> refusal(const boost::system::error_code& e) {
   if (e == http::error::header_limit || e == http::error::buffer_overflow)
     return site::answer{.status = 431, .body = "the request is too large\n"};
-  if (e == http::error::unexpected_body)
-    return site::answer{.status = 413, .body = "a request has no body here\n"};
   const bool is_http = e.category() == make_error_code(http::error::bad_target).category();
   if (!is_http || e == http::error::end_of_stream || e == http::error::partial_message) return std::nullopt;
   return site::answer{.status = 400, .body = "this is not HTTP\n"};
@@ -175,15 +173,16 @@ awaitable<void> admin_server::impl::serve(tcp::socket socket) {
 }
 
 awaitable<void> admin_server::impl::talk(tcp::socket& socket) {
-  // The parser's limit is on the header only: the buffer's holds for a body in chunks, whose extensions have
-  // no end.
   boost::beast::flat_buffer buffer(2 * limits.header_bytes_max);
   http::request_parser<http::empty_body> parser;
   parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
-  const auto [unread, bytes] = co_await http::async_read(socket, buffer, parser, use_tuple);
+  const auto [unread, bytes] = co_await http::async_read_header(socket, buffer, parser, use_tuple);
   std::optional<site::answer> answer = refusal(unread);
   if (unread && !answer) co_return;  // it left, or took too long
   const auto& request = parser.get();
+  if (!answer && (parser.chunked() || parser.content_length().value_or(0) > 0)) {
+    answer = site::answer{.status = 413, .body = "a request has no body here\n"};
+  }
   if (!answer && request.count(http::field::host) != 1) {  // RFC 9112, 3.2
     answer = site::answer{.status = 400, .body = "a request has one Host\n"};
   }

@@ -85,6 +85,21 @@ def test_head_gives_what_get_would_without_the_body(play):
     assert answer.startswith(b"HTTP/1.1 404") and answer.endswith(b"\r\n\r\n")
 
 
+@pytest.mark.parametrize("body", [
+    b"Content-Length: 3\r\n\r\nabc",
+    b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\nX",
+])
+def test_a_body_is_refused_however_it_comes(play, body):
+    base, process = play()
+    with connect(base) as s:
+        for byte in b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + body:
+            s.sendall(bytes([byte]))
+            time.sleep(0.002)
+        assert s.recv(65536).startswith(b"HTTP/1.1 413 ")
+    assert ask(base)[0] == 200 and process.poll() is None
+
+
 def memory_mib(process):
     with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
         return int(re.search(r"^VmHWM:\s+(\d+) kB", status.read(), re.M)[1]) / 1024

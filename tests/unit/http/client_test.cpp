@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -125,6 +126,23 @@ TEST_CASE("a chunked answer is put together") {
   CHECK(s.padded);
   CHECK(f.send().body == "next");
   CHECK(f.server.connections == 1);
+}
+
+TEST_CASE("a chunked answer may come byte by byte") {
+  const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const auto [chunks, body] = GENERATE(table<std::string, std::string>({
+      {"0\r\n\r\n", ""},
+      {"0\r\nX: y\r\n\r\n", ""},
+      {"00;a=b\r\n\r\n", ""},
+      {"1\r\na\r\n0\r\n\r\n", "a"},
+      {"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nX: y\r\n\r\n", "abcde"},
+  }));
+  fixture slow({{{.reply = head + chunks, .drip = 1ms}, {http_reply(200, "next")}}});
+  const seen s = slow.send();
+  CHECK(s.what == "");
+  CHECK(s.body == body);
+  CHECK(slow.send().body == "next");
+  CHECK(slow.server.connections == 1);
 }
 
 TEST_CASE("a trailer does not change what the header said") {
