@@ -33,7 +33,7 @@ std::string emf_reporter::document(const counters& c, std::chrono::system_clock:
       {"ReceiveFailures", "Count", gained(&reading::receive_failures)},
       {"Requests", "Count", gained(&reading::requests)},
       {"Held", "Count", static_cast<double>(c.held.get())},
-      {"CommitP99", "Milliseconds", slowest_ms(&reading::load_time)},
+      {"LoadP99", "Milliseconds", slowest_ms(&reading::load_time)},
       {"SendToCommitP99", "Milliseconds", slowest_ms(&reading::send_to_commit)},
   }};
 

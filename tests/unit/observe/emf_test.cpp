@@ -18,11 +18,11 @@ TEST_CASE("a document names its metrics and holds what was gained since the one 
       R"({"_aws":{"Timestamp":1767323045678,"CloudWatchMetrics":[{"Namespace":"sluice","Dimensions":[["Queue"]],"Metrics":[)"
       R"({"Name":"Rows","Unit":"Count"},)"));
   CHECK(first.find(R"(]}]},"Queue":"logins","Rows":7,"SetAside":0,)") != first.npos);
-  CHECK(first.find(R"("Held":3,"CommitP99":)") != first.npos);
+  CHECK(first.find(R"("Held":3,"LoadP99":)") != first.npos);
   CHECK(first.find('\n') == first.npos);
 
   c.rows.add(2);
   const std::string second = reporter.document(c, now + 1min);
   CHECK(second.find(R"("Rows":2,)") != second.npos);
-  CHECK(second.find(R"("CommitP99":0,)") != second.npos);
+  CHECK(second.find(R"("LoadP99":0,)") != second.npos);
 }
