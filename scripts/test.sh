@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.." || exit 1
 export LANG=C.UTF-8 LC_ALL=C.UTF-8
 root=$PWD
 all="rules format shell dev integration python crash release demo asan fuzz tsan clang-tidy bench"
-more="coverage localstack compose arm64 reproducible"  # each by its name
+more="coverage localstack compose trixie arm64 reproducible"  # each by its name
 
 logs=$root/build/logs
 summary=$logs/summary
@@ -174,6 +174,7 @@ group() {
     demo) step "demo" scripts/demo.sh ;;
     bench) build release && step "bench: smoke" bench/run.sh --smoke ;;
     reproducible) step "reproducible" tests/release/reproducible.sh ;;
+    trixie) step "Debian 13" tests/trixie/build.sh ;;
     arm64) step "arm64" tests/arm64/build.sh ;;
     compose) step "compose" tests/compose/docker.sh tests/compose/run.sh ;;
     localstack) build release && step "localstack" tests/localstack/run.sh tests/localstack/test.sh ;;

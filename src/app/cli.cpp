@@ -194,6 +194,9 @@ failure complaint(const CLI::App& app, const CLI::ParseError& e, std::span<char*
                        : wants_command ? "there is no command"
                                        : "one word too many:",
                        *first);
+    // It may be a part of a value that is to be masked.
+    if (meant->get_name() == "mask" && **first != '-')
+      what = "one word too many: a value with spaces is written in quotes";
   }
   return {errc::bad_configuration, std::move(what), fmt::format("see {} --help", help)};
 }

@@ -178,6 +178,8 @@ void add_redrive(CLI::App& app, command_line& line, std::function<int()>& todo) 
   add_config(*back, line);
   add_queue(*back, line);
   back->footer(
+      "What SQS has moved there goes back to the queue from which it came. What sluice has sent there, with\n"
+      "load.bad_messages = \"dlq\", goes to the queue, and so does then all else that is there.\n\n"
       "Example:\n  sluice redrive --queue logins     from the dead-letter queue of logins, back to logins");
 }
 

@@ -17,11 +17,12 @@ namespace {
 using boost::asio::any_io_executor;
 
 boost::asio::awaitable<result<secret>> make_token(aws::environment env, std::string region,
-                                                  any_io_executor executor, const pg::connect_options& to) {
+                                                  any_io_executor executor, const pg::connect_options& to,
+                                                  boost::asio::cancellation_slot end) {
   const aws::network network{.executor = std::move(executor)};
   auto provider = aws::make_provider(env, network);
   if (!provider) co_return provider.error();
-  auto keys = co_await (*provider)->get();
+  auto keys = co_await (*provider)->get(false, end);
   if (!keys) co_return keys.error();
   co_return aws::rds_token(**keys, to.host, to.port, to.user, region, network.now());
 }
@@ -50,8 +51,9 @@ result<> use_rds_login(config& c) {
   if (!aws) return aws.error();
   if (aws->region.empty()) return impossible("there is no AWS region", "set AWS_REGION to the instance's");
   c.database.password_for = [env = c.env, region = aws->region](any_io_executor executor,
-                                                                const pg::connect_options& to) {
-    return make_token(env, region, std::move(executor), to);
+                                                                const pg::connect_options& to,
+                                                                boost::asio::cancellation_slot end) {
+    return make_token(env, region, std::move(executor), to, end);
   };
   return {};
 }

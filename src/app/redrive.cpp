@@ -57,7 +57,13 @@ boost::asio::awaitable<result<int>> move(boost::asio::any_io_executor executor, 
     co_return failure{errc::bad_configuration, fmt::format("queue {} has no dead-letter queue", queue->url),
                       "name the queue that the messages go back to, and set a RedrivePolicy on it"};
   }
-  if (auto started = co_await client.start_move_task(policy->target_arn); !started) {
+  // What sluice itself has sent there came from nowhere, for all that SQS knows.
+  std::string destination;
+  if (const auto own = queue->attributes.find("QueueArn");
+      c.bad == pg::bad_messages::dlq && own != queue->attributes.end()) {
+    destination = own->second;
+  }
+  if (auto started = co_await client.start_move_task(policy->target_arn, destination); !started) {
     failure f = std::move(started).error();
     if (is_unknown_operation(f))
       f.fix =
@@ -69,10 +75,13 @@ boost::asio::awaitable<result<int>> move(boost::asio::any_io_executor executor, 
   if (!task) co_return task.error();
   fmt::print("moved {} messages of {} back to {}\n", grouped(task->moved), policy->target_name(), queue->url);
   if (task->status == "COMPLETED") co_return exit_code::done;
+  const bool was_sent = task->failure_reason == "CouldNotDetermineMessageSource";
   print_failure({aws_errc::internal,
                  fmt::format("the move ended as {}{}{}", task->status,
                              task->failure_reason.empty() ? "" : ": ", task->failure_reason),
-                 "what was not moved is still in the dead-letter queue"});
+                 was_sent ? "what sluice has sent there goes back with SLUICE_BAD_MESSAGES=dlq, and so does "
+                            "all else that is there"
+                          : "what was not moved is still in the dead-letter queue"});
   co_return exit_code::failed;
 }
 

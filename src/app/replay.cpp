@@ -33,7 +33,8 @@ class replay {
 
   /// Puts what can be a row now into `s`; counts what cannot.
   result<> read(const std::vector<pg::quarantine_entry>& entries, copy::segment& s);
-  void loaded(const copy::segment& s, const pg::load_report& report);
+  /// `known`: messages whose event the table has already.
+  void loaded(const copy::segment& s, const pg::load_report& report, std::size_t known);
   void print() const;
 
  private:
@@ -79,16 +80,19 @@ result<> replay::read_one(const pg::quarantine_entry& e, copy::segment& s) {
       ++staying_[fmt::format("{} {}", outcome.why, outcome.column)];
       return {};
     }
-    const copy::segment::entry entry{
-        .message_id = around.message_id, .sent_ms = around.sent_ms, .receive_count = around.receive_count};
+    const copy::segment::entry entry{.message_id = around.message_id,
+                                     .business_key = outcome.business_key,
+                                     .sent_ms = around.sent_ms,
+                                     .receive_count = around.receive_count};
     if (outcome.what == record::outcome::kind::row && s.add(entry, start, outcome.rows)) return {};
     s.rows().grow(s.rows().capacity() * 2);
   }
 }
 
-void replay::loaded(const copy::segment& s, const pg::load_report& report) {
+void replay::loaded(const copy::segment& s, const pg::load_report& report, std::size_t known) {
   rows_ += report.rows;
   messages_ += s.size() - report.left - report.duplicates;
+  if (known > 0) staying_["its event, by load.key, is a row already"] += known;
   for (const copy::slot& slot : s.slots()) {
     if (slot.refusal_index < 0) continue;
     const copy::refusal& why = s.refusal_of(slot);
@@ -118,8 +122,9 @@ awaitable<result<int>> replay_all(boost::asio::any_io_executor executor, const c
   auto plan = co_await plan_load(database, c);
   if (!plan) co_return plan.error();
   // Each entry that becomes a row is taken out of the quarantine in the same transaction; no other is
-  // touched. The ledger has had their keys since they were set aside.
-  plan->claims_in = pg::ledger::quarantine;
+  // touched. The ledger has had their message ids since they were set aside; a business key is claimed now.
+  plan->replays = true;
+  if (c.plan.business_key.empty()) plan->claims_in = pg::ledger::quarantine;
   plan->bad = pg::bad_messages::leave;
 
   pg::quarantine_filter filter = o.filter;
@@ -140,7 +145,7 @@ awaitable<result<int>> replay_all(boost::asio::any_io_executor executor, const c
       run.print();
       co_return report.error();
     }
-    run.loaded(s, *report);
+    run.loaded(s, *report, plan->claims_in == pg::ledger::business ? report->duplicates : 0);
   }
   run.print();
   co_return exit_code::done;

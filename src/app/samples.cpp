@@ -204,7 +204,11 @@ int infer_plan(const std::string& file) {
   if (!proposed) return finish(proposed.error());
   fmt::print("# A plan for {} records of {}: read it, change what is wrong, then\n", proposed->records, file);
   fmt::print("# sluice check --config THIS --sample {}\n", file);
-  for (const std::string& note : proposed->notes) fmt::print("# Note: {}\n", note);
+  for (std::string note : proposed->notes) {
+    // A field's name may hold a line break, behind which there would be no comment any more.
+    std::ranges::replace_if(note, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+    fmt::print("# Note: {}\n", note);
+  }
   fmt::print("\n{}\n# The table that sluice init-db would make of it:\n", record::to_toml(proposed->plan));
   std::istringstream sql(pg::table_sql(proposed->plan));
   for (std::string line; std::getline(sql, line);) fmt::print("# {}\n", line);

@@ -10,9 +10,9 @@
 
 namespace sluice::aws {
 
-/// A place that hands out credentials that expire. `fetch` is called by one coroutine at a time and asks the
-/// place each time; each of its waits has an end. Failures keep the code of what went wrong on the way, so
-/// that `classify` tells a network that is away from a refusal.
+/// A place that hands out credentials that expire. `fetch` asks the place each time; each of its waits has an
+/// end. One that was given up may still be ending when the next begins. Failures keep the code of what went
+/// wrong on the way, so that `classify` tells a network that is away from a refusal.
 class credentials_source {
  public:
   virtual ~credentials_source() = default;

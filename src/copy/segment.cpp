@@ -64,6 +64,7 @@ void segment::refuse(std::size_t index, refusal why) {
   BOOST_ASSERT(s.refusal_index < 0);
   s.refusal_index = static_cast<std::int32_t>(refusals_.size());
   s.row_count = 0;
+  s.ledger_id = s.message_id;
   refusals_.push_back(std::move(why));
 }
 

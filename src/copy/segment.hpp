@@ -25,7 +25,8 @@ struct refusal {
 /// One message of a segment.
 struct slot {
   uuid message_id{};
-  uuid ledger_id{};  ///< by which the ledger knows it: its message id, or made from a business key
+  uuid ledger_id{};  ///< by which the ledger knows it: the business key of a row, where there is one, or its
+                     ///< message id
   std::int64_t sent_ms = 0;
   std::chrono::steady_clock::time_point hidden_until{};  ///< when SQS will show it again
   std::uint32_t row_offset = 0;  ///< its COPY tuples in `rows`; several if one message makes several rows
@@ -63,7 +64,8 @@ class segment {
 
   struct entry {
     uuid message_id{};
-    std::optional<uuid> business_key{};  ///< by which the ledger is to know it, instead of the message id
+    std::optional<uuid>
+        business_key{};  ///< by which the ledger is to know its row, instead of the message id
     std::int64_t sent_ms = 0;
     std::chrono::steady_clock::time_point hidden_until{};
     std::uint32_t receive_count = 0;
@@ -78,7 +80,8 @@ class segment {
   bool add(const entry& e, std::size_t row_offset, std::uint32_t row_count);
   /// Adds a message that is set aside.
   bool add_refused(const entry& e, refusal why);
-  /// Turns a good message into one set aside (the table refused it). Its bytes stay; loads skip it.
+  /// Turns a good message into one set aside (the table refused it). Its bytes stay; loads skip it. It loses
+  /// its business key, as that is of rows: the same event, mended and sent again, is no duplicate.
   void refuse(std::size_t index, refusal why);
   /// Makes room for one message of this size in an empty segment.
   void make_room(std::size_t row_bytes, std::size_t body_bytes, std::size_t handle_bytes);

@@ -79,6 +79,7 @@ struct connection::impl {
   PGconn* pg_ = nullptr;
   resolver names_;
   stream_descriptor socket_;
+  boost::asio::cancellation_signal end_wait_;  ///< for a password
   bool closed_outside_ = false;
   std::chrono::milliseconds allowed_{};
   std::chrono::steady_clock::time_point due_{};
@@ -92,6 +93,7 @@ void connection::impl::finish() noexcept {
 
 void connection::impl::close() noexcept {
   closed_outside_ = true;
+  end_wait_.emit(boost::asio::cancellation_type::terminal);
   names_.cancel();
   finish();
 }
@@ -139,7 +141,7 @@ awaitable<result<>> connection::impl::connect() {
   finish();
   closed_outside_ = false;
   if (options_.password_for) {
-    auto made = co_await options_.password_for(executor_, options_);
+    auto made = co_await options_.password_for(executor_, options_, end_wait_.slot());
     if (closed_outside_) co_return closed();
     if (!made) co_return made.error();
     options_.password = *std::move(made);

@@ -2,6 +2,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -24,8 +25,9 @@ struct connect_options {
   std::string host, port, user, database;
   secret password;
   /// Where passwords are made for one connection each, it is asked for one before every connect, in place of
-  /// `password`. On the connection's loop; each of its waits has an end.
-  std::function<boost::asio::awaitable<result<secret>>(boost::asio::any_io_executor, const connect_options&)>
+  /// `password`. On the connection's loop; each of its waits has an end, and `close` ends them by the slot.
+  std::function<boost::asio::awaitable<result<secret>>(boost::asio::any_io_executor, const connect_options&,
+                                                       boost::asio::cancellation_slot)>
       password_for;
   std::string application_name = "sluice";
   std::chrono::milliseconds connect_timeout{5'000};

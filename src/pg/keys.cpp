@@ -28,6 +28,22 @@ std::string_view table_of(ledger l) noexcept {
 
 }  // namespace
 
+std::string unnest(const copy::segment& s, std::span<const std::uint32_t> messages, uuid copy::slot::* id) {
+  std::string times, ids;
+  times.reserve(messages.size() * 14);
+  ids.reserve(messages.size() * 37);
+  for (const std::uint32_t i : messages) {
+    const copy::slot& slot = s.slots()[i];
+    if (!times.empty()) {
+      times += ',';
+      ids += ',';
+    }
+    times += std::to_string(slot.sent_ms);
+    ids += to_string(slot.*id);
+  }
+  return fmt::format("unnest('{{{}}}'::bigint[], '{{{}}}'::uuid[])", times, ids);
+}
+
 ledger_keys::ledger_keys(const copy::segment& s, ledger in, bool refused_too) : segment_(&s), in_(in) {
   std::vector<std::pair<order, std::uint32_t>> sorted;
   sorted.reserve(s.size());
@@ -73,19 +89,7 @@ copy::arena ledger_keys::stream() const {
 }
 
 std::string ledger_keys::claim_sql() const {
-  std::string times, ids;
-  times.reserve(messages_.size() * 14);
-  ids.reserve(messages_.size() * 37);
-  for (const std::uint32_t i : messages_) {
-    const copy::slot& s = segment_->slots()[i];
-    if (!times.empty()) {
-      times += ',';
-      ids += ',';
-    }
-    times += std::to_string(s.sent_ms);
-    ids += to_string(s.ledger_id);
-  }
-  const std::string keys = fmt::format("unnest('{{{}}}'::bigint[], '{{{}}}'::uuid[])", times, ids);
+  const std::string keys = unnest(*segment_, messages_, &copy::slot::ledger_id);
   if (in_ == ledger::quarantine) {
     return "DELETE FROM sluice.quarantine q USING " + keys +
            " AS k(sent_ms, message_id) WHERE (q.sent_ms, q.message_id) = (k.sent_ms, k.message_id) "

@@ -2,6 +2,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@ enum class ledger {
   business,    ///< sluice.business_ledger: those whose business key is not there yet, whatever their time
   quarantine,  ///< sluice.quarantine: those that are there, to be taken out (replay)
 };
+
+/// A FROM item with sent time and one of the ids of these messages: two columns, a row each.
+std::string unnest(const copy::segment& s, std::span<const std::uint32_t> messages, uuid copy::slot::* id);
 
 /// The keys of a segment's messages as a ledger has them, each once, in the ledger's order. The order keeps
 /// two transactions that claim the same keys from waiting for each other, and puts new keys side by side in

@@ -71,6 +71,7 @@ class loading {
   copy::refusal refusal_for(const server_error& e) const;
   std::string back_to_savepoint() const;
   std::string quarantine_sql() const;
+  std::string replayed_sql() const;
   failure not_loaded(server_error e, std::string_view where) const;
   load_report report() const;
 
@@ -188,6 +189,20 @@ std::string loading::quarantine_sql() const {
   }
   // Without a ledger, or after its partition was dropped, a message may come here twice.
   return sql.empty() ? sql : sql + " ON CONFLICT DO NOTHING; ";
+}
+
+/// Takes entries out of the quarantine whose rows are loaded, where that is not the claim itself.
+std::string loading::replayed_sql() const {
+  if (!plan_.replays || plan_.claims_in == ledger::quarantine) return {};
+  std::vector<std::uint32_t> messages;
+  for (std::uint32_t i = 0; i < segment_.size(); ++i) {
+    if (is_row(i)) messages.push_back(i);
+  }
+  if (messages.empty()) return {};
+  return fmt::format(
+      "DELETE FROM sluice.quarantine q USING {} AS k(sent_ms, message_id) "
+      "WHERE (q.sent_ms, q.message_id) = (k.sent_ms, k.message_id); ",
+      unnest(segment_, messages, &copy::slot::message_id));
 }
 
 failure loading::not_loaded(server_error e, std::string_view where) const {
@@ -370,7 +385,7 @@ awaitable<result<ending>> loading::send_set_aside() {
 /// A query of its own, for what the one before has stored is looked at first.
 awaitable<result<ending>> loading::commit(bool constraints_now) {
   std::string sql = back_to_savepoint();
-  const std::string quarantine = quarantine_sql();
+  const std::string quarantine = plan_.replays ? replayed_sql() : quarantine_sql();
   const std::size_t commit_at = (sql.empty() ? 0U : 1U) + (quarantine.empty() ? 0U : 1U);
   sql.append(quarantine).append("COMMIT");
   const auto asked = clock::now();
@@ -388,8 +403,10 @@ awaitable<result<ending>> loading::careful(bool constraints_now) {
   if (auto begun = co_await begin_claiming(constraints_now); !begun) co_return begun.error();
   const std::size_t refused = segment_.refused();
   if (auto copied = co_await copy_in_runs(); !copied) co_return copied.error();
-  // Their keys are claimed, and must not be.
-  if (plan_.bad == bad_messages::leave && segment_.refused() > refused) co_return ending::row_refused;
+  // The claim has keys of theirs that it must not have: those of messages that are left, or of events that
+  // are no rows.
+  const bool claimed_too_much = plan_.bad == bad_messages::leave || plan_.claims_in == ledger::business;
+  if (claimed_too_much && segment_.refused() > refused) co_return ending::row_refused;
   if (plan_.bad == bad_messages::dlq) {
     auto sent = co_await send_set_aside();
     if (!sent || *sent != ending::committed) co_return sent;

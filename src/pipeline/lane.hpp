@@ -109,6 +109,27 @@ class lane {
     std::size_t& count;
   };
 
+  /// A gauge that counts it, while it lives.
+  struct counted {
+    explicit counted(observe::gauge& g) noexcept : gauge(g) { gauge.add(); }
+    counted(const counted&) = delete;
+    counted& operator=(const counted&) = delete;
+    ~counted() { gauge.sub(); }
+    observe::gauge& gauge;
+  };
+  /// A task's connection is in the list of those that a stop closes, while the task lives.
+  template <class Connection>
+  struct listed {
+    listed(std::vector<Connection*>& l, Connection& c) : list(l), connection(&c) {
+      list.push_back(connection);
+    }
+    listed(const listed&) = delete;
+    listed& operator=(const listed&) = delete;
+    ~listed() { std::erase(list, connection); }
+    std::vector<Connection*>& list;
+    Connection* connection;
+  };
+
   /// A poller or settler that is not needed for so long ends, and its connection.
   static constexpr std::chrono::minutes unwanted_max{1};
   static constexpr std::chrono::milliseconds poll_look{20};  ///< between looks at the polls of other loops

@@ -17,13 +17,13 @@ constexpr auto set_aside_every = 10s;
 
 awaitable<void> lane::load_batches() {
   const auto connection = ports_.open_sink();
-  loading_.push_back(connection.get());
+  const listed<sink> in_list(loading_, *connection);
   while (batch* b = co_await next_batch()) {
     const auto started = clock::now();
     counters_.batch_age.add(started - b->opened);
-    counters_.loading.add();
+    std::optional<counted> transaction(std::in_place, counters_.loading);
     auto report = co_await load(*connection, *b);
-    counters_.loading.sub();
+    transaction.reset();
     b->at = batch::stage::settling;
     if (report) {
       loaded(*b, *report, clock::now() - started);
@@ -37,7 +37,6 @@ awaitable<void> lane::load_batches() {
     if (options_.in_order) give_back_waiting();
     if (may_pass(v)) co_await wait_for_sink(*connection);
   }
-  std::erase(loading_, connection.get());
 }
 
 // Null when there will be no more.

@@ -40,7 +40,7 @@ void lane::call_pollers() {
 
 awaitable<void> lane::poll() {
   const auto connection = ports_.open_queue();
-  receiving_.push_back(connection.get());
+  const listed<queue> in_list(receiving_, *connection);
   backoff wait({.tries_max = 0, .total_max = options_.queue_away_max}, ++seeds_);
   bool connected = false;
 
@@ -56,9 +56,9 @@ awaitable<void> lane::poll() {
     const bool brief = options_.until_empty || polling_ > options_.pollers_min;
     const auto asked = clock::now();
     const std::size_t most = options_.receive_max;
-    counters_.receiving.add();
+    std::optional<counted> poll_of_all(std::in_place, counters_.receiving);
     auto reply = co_await connection->receive(most, brief ? std::min(options_.wait, 1s) : options_.wait);
-    counters_.receiving.sub();
+    poll_of_all.reset();
     if (!reply) {
       connected = false;
       if (reply.error().code == errc::too_large && most > 1) {
@@ -80,7 +80,6 @@ awaitable<void> lane::poll() {
       co_await place(*connection, *reply, hidden_since(asked, took, options_.visibility));
     }
   }
-  std::erase(receiving_, connection.get());
 }
 
 // What waits in replies has a limit, too, as large bodies are a hundred times what small ones are.
@@ -178,8 +177,14 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
   const std::size_t count = std::min(messages.size(), handles.size());
   std::ranges::transform(messages.first(count), handles.begin(), &sqs::message::receipt_handle);
   counters_.given_back.add(count);
-  // If this fails they come back by themselves when their visibility timeout has passed.
-  co_await from.hide(std::span(handles).first(count), 0s);
+  // A stop gives it the time of a settler's calls, not that of polls. If it fails they come back by
+  // themselves when their visibility timeout has passed.
+  std::erase(receiving_, &from);
+  {
+    const listed<queue> as_call(settling_, from);
+    co_await from.hide(std::span(handles).first(count), 0s);
+  }
+  receiving_.push_back(&from);
 }
 
 // False when there is no room. A message that is taken is in a batch; one that may have been changed on its

@@ -41,7 +41,7 @@ void lane::call_settlers() {
 
 awaitable<void> lane::settle() {
   const auto connection = ports_.open_queue();
-  settling_.push_back(connection.get());
+  const listed<queue> in_list(settling_, *connection);
   bool connected = false;
   while (!queues_closed_) {
     if (tickets_.empty() || serving_ >= settle_limit_.get()) {
@@ -62,7 +62,6 @@ awaitable<void> lane::settle() {
     call_settlers();
   }
   if (loaded_all_) calls_.notify();  // those that are not needed have nothing to wait for
-  std::erase(settling_, connection.get());
 }
 // NOLINTEND(misc-no-recursion)
 

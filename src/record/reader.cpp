@@ -62,7 +62,7 @@ outcome reader::impl::read(std::string_view body, const envelope& e, copy::arena
   event.reset();
   const std::string_view text = wants_text ? body : std::string_view();
   outcome read = has_envelope() ? read_enveloped(document, text, out) : read_record(document, text, out);
-  read.business_key = event;
+  if (read.what == outcome::kind::row) read.business_key = event;
   return read;
 }
 

@@ -24,7 +24,7 @@ struct outcome {
   std::uint32_t rows = 1;
   reason why{};
   std::string_view column{};           ///< at fault, or the field; may be empty. Valid as long as the reader
-  std::optional<uuid> business_key{};  ///< by which the ledger is to know the event, where the plan says so
+  std::optional<uuid> business_key{};  ///< of a row: by which the ledger is to know it, where the plan says so
 };
 
 /// Turns bodies into tuples of binary COPY, by a plan compiled once: of a body with many rows all, or none.

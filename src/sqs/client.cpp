@@ -121,6 +121,7 @@ asio::awaitable<result<std::string_view>> client::impl::run(call c) {
     auto answer = co_await send(c, **keys, shared->now() + shared->clock_offset);
     if (!answer) co_return located(c, std::move(answer)).error();
     if (answer->status / 100 == 2) co_return answer->body;
+    if (closed) co_return failure{errc::cancelled, "closed on demand"};
 
     const refusal r =
         decoder().refused(answer->status, answer->body, answer->error_type, answer->query_error);
@@ -185,8 +186,9 @@ asio::awaitable<result<>> client::purge(std::string_view queue_url) {
   co_return result<>();
 }
 
-asio::awaitable<result<>> client::start_move_task(std::string_view source_arn) {
-  encode_start_move_task(impl_->body, source_arn);
+asio::awaitable<result<>> client::start_move_task(std::string_view source_arn,
+                                                  std::string_view destination_arn) {
+  encode_start_move_task(impl_->body, source_arn, destination_arn);
   auto answer = co_await impl_->run({"AmazonSQS.StartMessageMoveTask", queue_of(source_arn)});
   if (!answer) co_return answer.error();
   co_return result<>();

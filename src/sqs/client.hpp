@@ -39,8 +39,11 @@ class client {
   boost::asio::awaitable<result<std::map<std::string, std::string>>> attributes(std::string_view queue_url);
   boost::asio::awaitable<result<>> purge(std::string_view queue_url);
 
-  /// StartMessageMoveTask: from a dead-letter queue back to where its messages came from.
-  boost::asio::awaitable<result<>> start_move_task(std::string_view source_arn);
+  /// StartMessageMoveTask: from a dead-letter queue to another, or, where `destination_arn` is empty, back to
+  /// where its messages came from. SQS knows that of those that it has moved itself, and not of those that
+  /// were sent.
+  boost::asio::awaitable<result<>> start_move_task(std::string_view source_arn,
+                                                   std::string_view destination_arn = {});
   boost::asio::awaitable<result<std::optional<move_task>>> latest_move_task(std::string_view source_arn);
 
   boost::asio::awaitable<result<std::span<const message>>> receive(std::string_view queue_url,

@@ -33,7 +33,7 @@ void encode_delete_batch(std::string& out, std::string_view queue_url,
 void encode_change_visibility_batch(std::string& out, std::string_view queue_url,
                                     std::span<const std::string_view> receipt_handles,
                                     std::chrono::seconds visibility);
-void encode_start_move_task(std::string& out, std::string_view source_arn);
+void encode_start_move_task(std::string& out, std::string_view source_arn, std::string_view destination_arn);
 void encode_list_move_tasks(std::string& out, std::string_view source_arn);
 void encode_send_batch(std::string& out, std::string_view queue_url, std::span<const outgoing> messages);
 

@@ -118,8 +118,9 @@ void encode_purge(std::string& out, std::string_view queue_url) {
   out += '}';
 }
 
-void encode_start_move_task(std::string& out, std::string_view source_arn) {
+void encode_start_move_task(std::string& out, std::string_view source_arn, std::string_view destination_arn) {
   begin(out, "SourceArn", source_arn);
+  if (!destination_arn.empty()) append_member(out, "DestinationArn", destination_arn);
   out += '}';
 }
 

@@ -29,7 +29,7 @@ from plot import draw  # noqa: E402
 from world import new_world, wait_for  # noqa: E402
 
 PER_SECOND = 500
-BACKLOG = 20_000  # worked off at first: all pollers get full replies, and every buffer becomes as large as it will ever be
+BACKLOG = 100_000  # worked off at first: every batch is full at least once, and each buffer becomes as large as it will ever be
 QUEUE_FAULTS = {"duplicate_rate": 0.02, "lost_delete_rate": 0.01, "stale_handle_rate": 0.01, "error_rate": 0.01, "throttle_rate": 0.01,
                 "cut_rate": 0.005, "cut_after_bytes": 500,
                 "operations": ["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"]}

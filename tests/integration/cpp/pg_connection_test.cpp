@@ -2,7 +2,9 @@
 
 #include <sys/socket.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -335,6 +337,26 @@ TEST_CASE("closing from outside ends connecting") {
   pg::connect_options o;
   o.host = "127.0.0.1";
   o.port = silent.port();
+  pg::connection c(loop.get_executor(), o);
+  asio::steady_timer soon(loop, 50ms);
+  soon.async_wait([&](const error_code&) { c.close(); });
+  const auto done = tests::run(loop, c.connect());
+  REQUIRE_FALSE(done.has_value());
+  CHECK(done.error().code == errc::cancelled);
+}
+
+TEST_CASE("closing from outside ends a wait for a password") {
+  asio::io_context loop;
+  pg::connect_options o;
+  o.host = "127.0.0.1";
+  o.password_for = [](asio::any_io_executor executor, const pg::connect_options&,
+                      asio::cancellation_slot end) -> asio::awaitable<result<secret>> {
+    asio::steady_timer never(executor, asio::steady_timer::time_point::max());
+    error_code ended;
+    co_await never.async_wait(
+        asio::bind_cancellation_slot(end, asio::redirect_error(asio::use_awaitable, ended)));
+    co_return failure(ended, "no password");
+  };
   pg::connection c(loop.get_executor(), o);
   asio::steady_timer soon(loop, 50ms);
   soon.async_wait([&](const error_code&) { c.close(); });

@@ -219,6 +219,7 @@ def test_a_wrong_command_line_is_refused_with_2(world):
     (["quarantine", "shwo"], "there is no command 'shwo'", "sluice quarantine --help"),
     (["drain", "--quue", "logins"], "there is no option '--quue'", "sluice drain --help"),
     (["drain", "--mode", "upsert", "logins"], "one word too many: 'logins'", "sluice drain --help"),
+    (["mask", "Alice", "Smith"], "one word too many: a value with spaces is written in quotes", "sluice mask --help"),
     (["unmask", "token"], "--reason is required", "sluice unmask --help"),
 ])
 def test_a_wrong_word_is_named_with_the_help_to_read(world, arguments, what, help):

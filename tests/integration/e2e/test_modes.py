@@ -1,8 +1,11 @@
 """Upsert, and a business key: what a producer sends twice."""
 
 import json
+import re
 
 import pytest
+
+QUEUE = "login-queue"
 
 PLAN = """
 [table]
@@ -83,3 +86,41 @@ def test_a_business_key_makes_one_of_what_was_sent_twice(devices):
     assert devices.count("others") == 100
     refused = devices.run("drain", env=keyed | {"SLUICE_MODE": "at_least_once"})
     assert refused.returncode == 2 and "load.key" in refused.stderr
+
+
+def test_an_event_that_was_set_aside_and_is_mended_is_a_row(devices):
+    """Its key is not taken by the bad message, neither in the quarantine nor in the dead-letter queue."""
+    devices.sql("CREATE TABLE devices (device text, state integer CONSTRAINT low CHECK (state < 100), seen timestamptz)")
+    devices.restart_queue("--queue", "dead", "--queue", f"{QUEUE},VisibilityTimeout=20,DeadLetter=dead:100")
+    devices.env = devices.environment(SLUICE_CONFIG=str(devices.folder / "devices.toml"), SLUICE_LOAD_KEY="/device")
+    devices.ok("init-db", env=devices.env)
+    first = [{"device": "d1", "state": "x"}, {"device": "d2", "state": 100}, {"device": "d3", "state": 100}]
+    mended = [{"device": "d1", "state": 1}, {"device": "d2", "state": 2}]
+
+    def states():
+        return devices.sql("SELECT device, state FROM devices ORDER BY device, state")
+
+    send(devices, first + mended)  # in one batch
+    devices.ok("drain", env=devices.env)
+    assert states() == [["d1", "1"], ["d2", "2"]]
+    assert devices.count("sluice.quarantine") == 3
+    devices.sql("ALTER TABLE devices DROP CONSTRAINT low")
+    out = devices.ok("quarantine", "replay", env=devices.env).stdout
+    assert "replayed 1 messages: 1 rows" in out, out
+    assert re.search(r"stay in the quarantine\s+1  its event, by load.key, is a row already", out), out
+    assert re.search(r"stay in the quarantine\s+1  wrong_type", out), out
+    send(devices, [{"device": "d3", "state": 3}, {"device": "d2", "state": 3}])
+    devices.ok("drain", env=devices.env)
+    assert states() == [["d1", "1"], ["d2", "2"], ["d3", "100"]]
+
+    devices.sql("ALTER TABLE devices ADD CONSTRAINT low CHECK (state < 100) NOT VALID")
+    send(devices, [{"device": "d4", "state": "x"}, {"device": "d5", "state": 100}])
+    devices.ok("drain", env=devices.env | {"SLUICE_BAD_MESSAGES": "dlq"})
+    assert devices.left("dead") == 2 and devices.left(QUEUE) == 0
+    devices.sql("ALTER TABLE devices DROP CONSTRAINT low, ALTER state TYPE jsonb USING to_jsonb(state)")
+    (devices.folder / "devices.toml").write_text(PLAN.replace('"integer"', '"jsonb"'))
+    nowhere = devices.run("redrive", env=devices.env)
+    assert nowhere.returncode == 1 and "SLUICE_BAD_MESSAGES=dlq" in nowhere.stderr, nowhere.stderr
+    assert "moved 2 messages of dead" in devices.ok("redrive", env=devices.env | {"SLUICE_BAD_MESSAGES": "dlq"}).stdout
+    devices.ok("drain", env=devices.env)
+    assert states()[-2:] == [["d4", '"x"'], ["d5", "100"]]

@@ -1,6 +1,7 @@
 """A plan that is proposed from samples, and what `check --sample` shows of it."""
 
 import json
+import tomllib
 
 from world import SAMPLES
 
@@ -37,6 +38,12 @@ def test_the_proposal_has_the_table_and_says_what_to_look_at(world):
     assert "# Note: /phone looks personal, and is bigint" in done.stdout
     assert "# Note: /x goes into one jsonb" in done.stdout
     assert '# CREATE TABLE IF NOT EXISTS "shop_events" (\n#   "x" jsonb\n# );' in done.stdout
+
+
+def test_the_name_of_a_field_does_not_leave_its_comment(world):
+    out = world.ok("init-db", "--infer", samples(world, [{"x\nmask = 1": [{"y": 1}], "x\rmask = 1": None}])).stdout
+    assert len(tomllib.loads(out)["column"]) == 2
+    assert all(line.startswith("#") for line in out.splitlines() if "mask = 1" in line and "from = " not in line), out
 
 
 def test_messy_samples_give_a_plan_that_takes_all_of_them_that_are_records(world):

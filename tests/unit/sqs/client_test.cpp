@@ -253,6 +253,30 @@ TEST_CASE("closing from outside ends a long poll as cancelled") {
   CHECK(messages.error().code == errc::cancelled);
 }
 
+TEST_CASE("after a close no request is sent, at whatever moment it comes") {
+  bool over = false;
+  for (std::size_t moment = 0; !over; ++moment) {
+    CAPTURE(moment);
+    // So long that its end is there when it is asked for, and is on its way through the loop.
+    const std::string ten_minutes_on = "Date: Fri, 02 Jan 2026 03:14:05 GMT\r\n";
+    const std::string skewed =
+        R"({"message":")" + std::string(100'000, 'x') + R"(","__type":"RequestTimeTooSkewed"})";
+    fixture f({{http_reply(403, skewed, ten_minutes_on)}, {http_reply(200, done)}});
+    static constexpr std::string_view handles[] = {"a"};
+    std::optional<result<std::vector<batch_failure>>> ended;
+    boost::asio::co_spawn(f.loop, f.c->delete_batch(url, handles),
+                          [&](const std::exception_ptr&, auto r) { ended.emplace(std::move(r)); });
+    while (f.shared->requests == 0) REQUIRE(f.loop.run_one_for(5s) == 1);
+    for (std::size_t i = 0; i < moment && !ended; ++i) f.loop.run_one_for(5s);
+    over = ended.has_value();
+    const std::uint64_t requests = f.shared->requests;
+    f.c->close();
+    while (!ended) REQUIRE(f.loop.run_one_for(5s) == 1);
+    CHECK(f.shared->requests == requests);
+    if (!over && requests < 2) CHECK(ended->error().code == errc::cancelled);
+  }
+}
+
 TEST_CASE("a close ends a call that waits for credentials: it sends nothing, or nothing more") {
   const int late_from = GENERATE(0, 1);  // the first ones, or those after a refusal
   fixture f({{refusal("ExpiredToken")}});
