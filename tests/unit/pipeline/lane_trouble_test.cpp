@@ -223,6 +223,36 @@ TEST_CASE("what a failure gives back waits for the polls of other loops, and for
   CHECK(f.time.now() - started < (ends ? 1s : 2s));
 }
 
+TEST_CASE("what a stop gives back has the time of a call, not that of a poll") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.options.segment.rows_max = 10;
+  f.table.commit_time = 1'000ms;
+  f.queue.delay = [](const char* call) { return std::string_view(call) == "hide" ? 100ms : 1ms; };
+  f.put(100);  // more than there are batches for: pollers wait with full hands
+  CHECK(f.run(100ms));
+  f.check_rule();
+  CHECK(f.queue.given_back > 0);
+  CHECK(f.queue.left() == 60);
+  CHECK(f.queue.visible() == 60);
+}
+
+TEST_CASE("a task that throws ends the lane, and nothing of it is touched afterwards") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  int n = 0;
+  f.queue.trouble = [&](const char* call) -> std::optional<failure> {
+    if (std::string_view(call) == "receive" && n++ == 1) throw std::runtime_error("thrown by a test");
+    return std::nullopt;
+  };
+  f.put(100);
+  const auto outcome = f.run();
+  REQUIRE_FALSE(outcome);
+  CHECK(outcome.error().what.ends_with("thrown by a test"));
+  CHECK(f.counters.receiving.get() == 0);
+  f.check_rule();
+}
+
 TEST_CASE("a call that has failed just before the end of a stop is not tried again after it") {
   lane_fixture f;
   f.options.until_empty = false;
