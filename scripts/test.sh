@@ -80,7 +80,7 @@ python_tests() { SLUICE_BIN=$root/build/$1/bin with_postgres build/venv/bin/pyth
 # crash PRESET: processes and PostgreSQL are killed, and every message is counted.
 crash() {
   python3 tests/chaos/crash.py --programs "build/$1/bin" --cycles 25 &&
-    for load in dlq leave fifo upsert; do python3 tests/chaos/crash.py --programs "build/$1/bin" --cycles 10 --load $load || return 1; done
+    for load in dlq leave fifo upsert key; do python3 tests/chaos/crash.py --programs "build/$1/bin" --cycles 10 --load $load || return 1; done
 }
 
 format() { sources '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run -Werror; }
@@ -157,7 +157,7 @@ group() {
     integration) build dev && step "dev: integration" integration dev ;;
     python) build dev && step "python packages" python_packages && step "dev: python" python_tests dev integration ;;
     crash)
-      build dev && step "crash: 65 cycles" crash dev && step "python packages" python_packages &&
+      build dev && step "crash: 75 cycles" crash dev && step "python packages" python_packages &&
         step "network faults" python_tests dev chaos
       ;;
     asan | tsan)

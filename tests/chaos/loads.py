@@ -89,12 +89,9 @@ class Groups(Rows):
         return lost, twice, words
 
 
-class Newest(Rows):
-    """Upsert: of the messages with one key the newest is the row. No two of a key are sent in one millisecond.
-
-    What the table would refuse is not tried where its batch has a newer message of its key: then it need not be set aside."""
-
-    KEYS = 100
+class Keyed(Rows):
+    """What the table would refuse is not always tried: its key may be that of another message, and known. Then it need not be
+    set aside."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -104,6 +101,40 @@ class Newest(Rows):
         super()._sent(id, user, body)
         if user is None and '"refused"' in body:
             self._refused[id] = json.loads(body)["user_id"]
+
+    def _untried(self):
+        """Messages of bad ones that may be missing in the quarantine."""
+        raise NotImplementedError
+
+    def _set_aside(self, world):
+        bad, found = super()._set_aside(world)
+        return bad - (self._untried() - {row[0] for row in found}), found
+
+
+class Events(Keyed):
+    """A business key: each event is sent twice, and is one row if one of the two is good, whatever the other is."""
+
+    settings = {"SLUICE_LOAD_KEY": "/user_id"}
+
+    def _body(self, user):
+        return super()._body(f"user-{_number(user) // 2}")
+
+    def _untried(self):
+        return {id for id, user in self._refused.items() if user in self.good}
+
+    def _ledger(self, world):
+        """A row's key is a digest, which says no more than that it is one; a bad message's is its own."""
+        ids = [row[0] for row in world.sql("SELECT message_id FROM sluice.business_ledger")]
+        found = [id for id in ids if id in self.bad] + [f"event {n}" for n in range(sum(id not in self.bad for id in ids))]
+        return self.bad - (self._untried() - set(ids)) | {f"event {n}" for n in range(len(self.good))}, [[each] for each in found]
+
+
+class Newest(Keyed):
+    """Upsert: of the messages with one key the newest is the row. No two of a key are sent in one millisecond.
+
+    A newer message of its batch has the key of one that is not tried."""
+
+    KEYS = 100
 
     @classmethod
     def prepare(cls, world):
@@ -128,15 +159,13 @@ class Newest(Rows):
     def _rows(self, world):
         return set(self._newest().values()), world.sql("SELECT user_id FROM newest")
 
-    def _set_aside(self, world):
-        bad, found = super()._set_aside(world)
+    def _untried(self):
         newest = self._newest()
-        old = {id for id, user in self._refused.items() if _number(newest[_number(user) % self.KEYS]) > _number(user)}
-        return bad - (old - {row[0] for row in found}), found
+        return {id for id, user in self._refused.items() if _number(newest[_number(user) % self.KEYS]) > _number(user)}
 
 
 def _number(user):
     return int(user.split("-")[1])
 
 
-LOADS = {"rows": Rows, "dlq": DeadLetters, "leave": Left, "fifo": Groups, "upsert": Newest}
+LOADS = {"rows": Rows, "dlq": DeadLetters, "leave": Left, "fifo": Groups, "upsert": Newest, "key": Events}

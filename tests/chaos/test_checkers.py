@@ -48,10 +48,13 @@ class End:
         self.ledger = sorted(self.sent.all)
         if load == "leave":
             self.ledger = sorted(self.sent.all - self.sent.bad)
+        if load == "key":
+            self.ledger = sorted(self.sent.bad) + [f"digest of {user}" for user in self.rows]
 
     def sql(self, statement):
         table = re.search(r"FROM (\S+)", statement)[1]
-        found = {"user_logins": self.rows, "newest": self.rows, "sluice.quarantine": self.set_aside, "sluice.ledger": self.ledger}
+        found = {"user_logins": self.rows, "newest": self.rows, "sluice.quarantine": self.set_aside, "sluice.ledger": self.ledger,
+                 "sluice.business_ledger": self.ledger}
         return [[each] for each in found[table]]
 
     def differences(self):
@@ -70,8 +73,12 @@ def swap_in_a_group(end):
 
 
 def lose_a_bad_one(end):
-    # Of an upsert, those that the table refuses need not be there: a newer message may have come before.
+    # Those that the table refuses need not be there: another message may have had their key before.
     end.set_aside.remove(min(end.sent.bad - getattr(end.sent, "_refused", {}).keys()))
+
+
+def event_of_a_bad_one(end):
+    return min(user for user in end.sent._refused.values() if user in end.sent.good)
 
 
 # What is spoilt, under which loads, and how it is counted: lost, twice, and words that are said.
@@ -81,10 +88,11 @@ WRONG = {
     "a row that nobody sent": (LOADS, lambda end: end.rows.append("user-999999"), 0, 0, "rows: user-999999 was never sent"),
     "a bad one is missing": (LOADS, lose_a_bad_one, 1, 0, "set aside: id-.* is missing"),
     "a bad one is set aside twice": (
-        ["rows", "fifo", "upsert"], lambda end: end.set_aside.append(end.set_aside[-1]), 0, 1, "set aside: id-.* is there 2 times"),
+        ["rows", "fifo", "upsert", "key"], lambda end: end.set_aside.append(end.set_aside[-1]), 0, 1, "set aside: id-.* is there 2 times"),
     "a good one is set aside": (
         LOADS, lambda end: end.set_aside.append(min(end.sent.all - end.sent.bad)), 0, 0, "set aside: id-.* was never sent"),
-    "a key is missing": (LOADS, lambda end: end.ledger.pop(), 1, 0, "ledger: id-.* is missing"),
+    "a key is missing": (LOADS, lambda end: end.ledger.pop(), 1, 0, "ledger: (id-|event ).* is missing"),
+    "a bad one took the key of its event": (["key"], lambda end: end.rows.remove(event_of_a_bad_one(end)), 1, 0, "rows: user-.* is missing"),
     "a bad one has a key": (["leave"], lambda end: end.ledger.append(min(end.sent.bad)), 0, 0, "ledger: id-.* was never sent"),
     "an older version wins": (["upsert"], older_wins, 1, 0, "rows: user-.* was never sent"),
     "a group is out of order": (["fifo"], swap_in_a_group, 0, 0, r"group 0: \d+ after \d+"),
