@@ -195,7 +195,7 @@ failure complaint(const CLI::App& app, const CLI::ParseError& e, std::span<char*
                                        : "one word too many:",
                        *first);
     // It may be a part of a value that is to be masked.
-    if (meant->get_name() == "mask" && **first != '-')
+    if (meant->get_name() == "mask" && !std::string_view(*first).starts_with("--"))
       what = "one word too many: a value with spaces is written in quotes";
   }
   return {errc::bad_configuration, std::move(what), fmt::format("see {} --help", help)};

@@ -122,9 +122,8 @@ awaitable<result<int>> replay_all(boost::asio::any_io_executor executor, const c
   auto plan = co_await plan_load(database, c);
   if (!plan) co_return plan.error();
   // Each entry that becomes a row is taken out of the quarantine in the same transaction; no other is
-  // touched. The ledger has had their message ids since they were set aside; a business key is claimed now.
-  plan->replays = true;
-  if (c.plan.business_key.empty()) plan->claims_in = pg::ledger::quarantine;
+  // touched. The ledger has had their ids since they were set aside.
+  plan->claims_in = pg::ledger::quarantine;
   plan->bad = pg::bad_messages::leave;
 
   pg::quarantine_filter filter = o.filter;
@@ -145,7 +144,7 @@ awaitable<result<int>> replay_all(boost::asio::any_io_executor executor, const c
       run.print();
       co_return report.error();
     }
-    run.loaded(s, *report, plan->claims_in == pg::ledger::business ? report->duplicates : 0);
+    run.loaded(s, *report, plan->by_event ? report->duplicates : 0);
   }
   run.print();
   co_return exit_code::done;

@@ -281,13 +281,6 @@ result<> service::reload_keys() {
   }
   auto keys = load_keys(config_);
   if (!keys) return keys.error();
-  if (!config_.plan.business_key.empty() && (*keys)->primary() != keys_->primary()) {
-    return failure{errc::bad_configuration,
-                   "the primary key is another, and load.key makes the ledger's keys with it: a message that "
-                   "comes again "
-                   "would be loaded again",
-                   "drain the queue, stop every sluice of this table, then start them with the new ring"};
-  }
   std::vector<record::reader> readers;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     auto reader = record::reader::make(config_.plan, *keys);

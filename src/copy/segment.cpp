@@ -37,7 +37,7 @@ bool segment::add(const entry& e, std::size_t row_offset, std::uint32_t row_coun
     return false;
   }
   slots_.push_back({.message_id = e.message_id,
-                    .ledger_id = e.business_key.value_or(e.message_id),
+                    .event_id = e.business_key.value_or(uuid{}),
                     .sent_ms = e.sent_ms,
                     .hidden_until = e.hidden_until,
                     .row_offset = narrow(row_offset),
@@ -64,7 +64,6 @@ void segment::refuse(std::size_t index, refusal why) {
   BOOST_ASSERT(s.refusal_index < 0);
   s.refusal_index = static_cast<std::int32_t>(refusals_.size());
   s.row_count = 0;
-  s.ledger_id = s.message_id;
   refusals_.push_back(std::move(why));
 }
 

@@ -25,8 +25,7 @@ struct refusal {
 /// One message of a segment.
 struct slot {
   uuid message_id{};
-  uuid ledger_id{};  ///< by which the ledger knows it: the business key of a row, where there is one, or its
-                     ///< message id
+  uuid event_id{};  ///< of a row: made from its business key, where the plan has one
   std::int64_t sent_ms = 0;
   std::chrono::steady_clock::time_point hidden_until{};  ///< when SQS will show it again
   std::uint32_t row_offset = 0;  ///< its COPY tuples in `rows`; several if one message makes several rows

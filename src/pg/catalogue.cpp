@@ -188,25 +188,23 @@ bool check_kind(const row& target, const std::string& name, std::vector<failure>
   return true;
 }
 
-std::string ledger_name(const record::plan& p) {
-  return p.business_key.empty() ? "ledger" : "business_ledger";
-}
-
-awaitable<query_result> look_up_own(connection& c, const record::plan& p) {
+awaitable<query_result> look_up_own(connection& c) {
   // Asked of pg_class by name: to_regclass fails where the schema may not be used.
-  const std::vector<std::optional<std::string>> parameters{ledger_name(p)};
   co_return co_await c.execute(R"(
 SELECT to_regnamespace('sluice') IS NOT NULL, has_schema_privilege(to_regnamespace('sluice'), 'USAGE'),
-       max(oid) FILTER (WHERE relname = $1) IS NOT NULL,
-       bool_and(has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'SELECT')) FILTER (WHERE relname = $1),
+       max(oid) FILTER (WHERE relname = 'ledger') IS NOT NULL,
+       bool_and(has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'SELECT')) FILTER (WHERE relname = 'ledger'),
        max(oid) FILTER (WHERE relname = 'quarantine') IS NOT NULL,
        bool_and(has_table_privilege(oid, 'INSERT')) FILTER (WHERE relname = 'quarantine'),
        (SELECT count(*) = 2 FROM pg_proc WHERE pronamespace = to_regnamespace('sluice')
          AND proname IN ('make_partitions', 'drop_partitions')),
        (SELECT bool_and(has_function_privilege(oid, 'EXECUTE')) FROM pg_proc
-         WHERE pronamespace = to_regnamespace('sluice') AND proname IN ('make_partitions', 'drop_partitions'))
-FROM pg_class WHERE relnamespace = to_regnamespace('sluice') AND relname IN ($1, 'quarantine'))",
-                               parameters);
+         WHERE pronamespace = to_regnamespace('sluice') AND proname IN ('make_partitions', 'drop_partitions')),
+       max(oid) FILTER (WHERE relname = 'business_ledger') IS NOT NULL,
+       bool_and(has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'SELECT'))
+         FILTER (WHERE relname = 'business_ledger')
+FROM pg_class WHERE relnamespace = to_regnamespace('sluice') AND relname IN ('ledger', 'business_ledger', 'quarantine'))",
+                               {});
 }
 
 void check_own(const row& r, const record::plan& p, std::string_view user, std::vector<failure>& problems) {
@@ -224,9 +222,10 @@ void check_own(const row& r, const record::plan& p, std::string_view user, std::
           mismatch(fmt::format("{} may not be {}", what, used), fmt::format("GRANT {} TO {}", right, role)));
     }
   };
-  const std::string ledger = "sluice." + ledger_name(p);
-  // With ON CONFLICT and RETURNING the ledger is read too.
-  want(2, "table " + ledger, "written", "INSERT, SELECT ON " + ledger);
+  // With ON CONFLICT and RETURNING a ledger is read too.
+  want(2, "table sluice.ledger", "written", "INSERT, SELECT ON sluice.ledger");
+  if (!p.business_key.empty())
+    want(8, "table sluice.business_ledger", "written", "INSERT, SELECT ON sluice.business_ledger");
   want(4, "table sluice.quarantine", "written", "INSERT ON sluice.quarantine");
   want(6, "the upkeep of the ledger", "called",
        "EXECUTE ON FUNCTION sluice.make_partitions, sluice.drop_partitions");
@@ -258,7 +257,7 @@ std::string init_sql(const record::plan& p) {
 
 awaitable<result<std::vector<failure>>> check_schema(connection& c, const record::plan& p) {
   const std::string name = target_name(p);
-  auto own = co_await look_up_own(c, p);
+  auto own = co_await look_up_own(c);
   if (!own) co_return std::move(own.error().why).in("look for sluice's tables");
   const std::vector<std::optional<std::string>> parameters{
       name};  // g++ 12 fails on a list among co_await's temporaries

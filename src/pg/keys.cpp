@@ -23,33 +23,16 @@ std::uint64_t big_endian(const uuid& id, std::size_t first) noexcept {
 }
 
 std::string_view table_of(ledger l) noexcept {
-  return l == ledger::business ? "sluice.business_ledger" : "sluice.ledger";
+  return l == ledger::events ? "sluice.business_ledger" : "sluice.ledger";
 }
 
 }  // namespace
 
-std::string unnest(const copy::segment& s, std::span<const std::uint32_t> messages, uuid copy::slot::* id) {
-  std::string times, ids;
-  times.reserve(messages.size() * 14);
-  ids.reserve(messages.size() * 37);
-  for (const std::uint32_t i : messages) {
-    const copy::slot& slot = s.slots()[i];
-    if (!times.empty()) {
-      times += ',';
-      ids += ',';
-    }
-    times += std::to_string(slot.sent_ms);
-    ids += to_string(slot.*id);
-  }
-  return fmt::format("unnest('{{{}}}'::bigint[], '{{{}}}'::uuid[])", times, ids);
-}
-
-ledger_keys::ledger_keys(const copy::segment& s, ledger in, bool refused_too) : segment_(&s), in_(in) {
+ledger_keys::ledger_keys(const copy::segment& s, ledger in, std::span<const std::uint32_t> messages)
+    : segment_(&s), in_(in) {
   std::vector<std::pair<order, std::uint32_t>> sorted;
-  sorted.reserve(s.size());
-  for (std::uint32_t i = 0; i < s.size(); ++i) {
-    if (refused_too || s.slots()[i].refusal_index < 0) sorted.emplace_back(order_of(i), i);
-  }
+  sorted.reserve(messages.size());
+  for (const std::uint32_t i : messages) sorted.emplace_back(order_of(i), i);
   std::ranges::sort(sorted);
   const auto same = std::ranges::unique(sorted, {}, &std::pair<order, std::uint32_t>::first);
   sorted.erase(same.begin(), same.end());
@@ -57,14 +40,18 @@ ledger_keys::ledger_keys(const copy::segment& s, ledger in, bool refused_too) : 
   for (const auto& [place, message] : sorted) messages_.push_back(message);
 }
 
+const uuid& ledger_keys::id_of(std::uint32_t message) const noexcept {
+  const copy::slot& s = segment_->slots()[message];
+  return in_ == ledger::events ? s.event_id : s.message_id;
+}
+
 /// Of a business key the time is no part: a producer that sends twice does it at two times.
 ledger_keys::order ledger_keys::order_of(std::int64_t sent_ms, const uuid& id) const noexcept {
-  return {in_ == ledger::business ? 0 : sent_ms, big_endian(id, 0), big_endian(id, 8)};
+  return {in_ == ledger::events ? 0 : sent_ms, big_endian(id, 0), big_endian(id, 8)};
 }
 
 ledger_keys::order ledger_keys::order_of(std::uint32_t message) const noexcept {
-  const copy::slot& s = segment_->slots()[message];
-  return order_of(s.sent_ms, s.ledger_id);
+  return order_of(segment_->slots()[message].sent_ms, id_of(message));
 }
 
 std::string ledger_keys::copy_sql() const {
@@ -78,27 +65,37 @@ copy::arena ledger_keys::stream() const {
   write(out, header);
   copy::row_writer row(out);
   for (const std::uint32_t i : messages_) {
-    const copy::slot& s = segment_->slots()[i];
     row.begin_row(2);
-    row.int8(s.sent_ms);
-    row.uuid(s.ledger_id);
+    row.int8(segment_->slots()[i].sent_ms);
+    row.uuid(id_of(i));
     row.end_row();
   }
   write(out, trailer);
   return out;
 }
 
-std::string ledger_keys::claim_sql() const {
-  const std::string keys = unnest(*segment_, messages_, &copy::slot::ledger_id);
+std::string ledger_keys::claim_sql(bool as_of_now) const {
+  std::string times, ids;
+  times.reserve(messages_.size() * 14);
+  ids.reserve(messages_.size() * 37);
+  for (const std::uint32_t i : messages_) {
+    if (!times.empty()) {
+      times += ',';
+      ids += ',';
+    }
+    times += std::to_string(segment_->slots()[i].sent_ms);
+    ids += to_string(id_of(i));
+  }
+  const std::string keys = fmt::format("unnest('{{{}}}'::bigint[], '{{{}}}'::uuid[])", times, ids);
   if (in_ == ledger::quarantine) {
     return "DELETE FROM sluice.quarantine q USING " + keys +
            " AS k(sent_ms, message_id) WHERE (q.sent_ms, q.message_id) = (k.sent_ms, k.message_id) "
            "RETURNING q.sent_ms, q.message_id";
   }
   return fmt::format(
-      "INSERT INTO {} (sent_ms, message_id) SELECT * FROM {} ON CONFLICT DO NOTHING RETURNING sent_ms, "
-      "message_id",
-      table_of(in_), keys);
+      "INSERT INTO {} (sent_ms, message_id) SELECT {}, id FROM {} AS k(sent, id) ON CONFLICT DO NOTHING "
+      "RETURNING sent_ms, message_id",
+      table_of(in_), as_of_now ? "floor(extract(epoch FROM now()) * 1000)::bigint" : "sent", keys);
 }
 
 std::int64_t ledger_keys::find(std::string_view sent_ms, std::string_view message_id) const {

@@ -99,9 +99,8 @@ result<upsert> upsert_sql(const record::plan& p, const target_table& t, const lo
 
 load_plan load_plan::make(const record::plan& p, load_mode mode, bad_messages bad) {
   load_plan made;
-  made.claims_in = mode == load_mode::at_least_once ? ledger::none
-                   : p.business_key.empty()         ? ledger::messages
-                                                    : ledger::business;
+  if (mode == load_mode::at_least_once) made.claims_in = ledger::none;
+  made.by_event = made.claims_in != ledger::none && !p.business_key.empty();
   made.bad = bad;
   made.target = target_name(p);
   made.begin = begin_sql;

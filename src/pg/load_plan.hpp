@@ -37,9 +37,9 @@ struct load_plan {
 
   ledger claims_in = ledger::messages;
   bad_messages bad = bad_messages::quarantine;
-  bool replays = false;  ///< the messages are entries of the quarantine: those that become rows leave it
-  std::string target;    ///< "schema"."table", quoted
-  std::string begin;     ///< starts the transaction
+  bool by_event = false;             ///< rows are claimed by their business key, too
+  std::string target;                ///< "schema"."table", quoted
+  std::string begin;                 ///< starts the transaction
   std::size_t begin_statements = 1;  ///< in it
   std::string copy_rows;             ///< COPY ... FROM STDIN (FORMAT binary)
   std::string insert_rows;           ///< from the temporary table; empty where rows are copied straight

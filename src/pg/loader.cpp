@@ -8,8 +8,8 @@
 #include "copy/row_writer.hpp"
 #include "core/encoding.hpp"
 #include "core/verdict.hpp"
+#include "pg/claims.hpp"
 #include "pg/isolation.hpp"
-#include "pg/keys.hpp"
 
 namespace sluice::pg {
 namespace {
@@ -33,28 +33,19 @@ class loading {
  public:
   loading(connection& c, const load_plan& plan, copy::segment& s, mask::sealer* sealer,
           const dead_letter_box* box)
-      : c_(c), plan_(plan), segment_(s), sealer_(sealer), box_(box), keys_(choose_keys()) {
-    take_all();
-  }
+      : c_(c), plan_(plan), segment_(s), sealer_(sealer), box_(box), claims_(s, plan) {}
 
   awaitable<result<load_report>> run(bool outcome_unknown);
 
  private:
   bool with_ledger() const noexcept { return plan_.claims_in != ledger::none; }
-  bool is_refused(std::size_t i) const { return segment_.slots()[i].refusal_index >= 0; }
-  bool is_left(std::size_t i) const { return plan_.bad == bad_messages::leave && is_refused(i); }
-  bool is_row(std::size_t i) const { return taken_[i] && !is_refused(i); }
-  bool is_set_aside(std::size_t i) const { return taken_[i] && is_refused(i); }
-  ledger_keys choose_keys() const {
-    return ledger_keys(segment_, plan_.claims_in, plan_.bad != bad_messages::leave);
-  }
   /// Whether it is enough to copy everything and see: nothing to be taken out, or to be sent, before.
   bool may_be_fast() const {
     const bool sends = plan_.bad == bad_messages::dlq && segment_.refused() > 0;
     return plan_.claims_in != ledger::quarantine && !sends;
   }
-  void take_all();
 
+  void begin();
   awaitable<result<ending>> fast();
   awaitable<result<ending>> careful(bool constraints_now);
   awaitable<result<>> begin_claiming(bool constraints_now);
@@ -64,14 +55,12 @@ class loading {
   awaitable<result<ending>> send_set_aside();
   awaitable<result<ending>> commit(bool constraints_now);
 
-  std::vector<std::size_t> rows() const;
   copy_source source(std::span<const std::size_t> messages) const;
   bool are_stored(std::span<const std::size_t> messages, const pg::rows& answer, std::size_t copy_at) const;
   std::optional<std::size_t> culprit(std::span<const std::size_t> messages, const server_error& e) const;
   copy::refusal refusal_for(const server_error& e) const;
   std::string back_to_savepoint() const;
   std::string quarantine_sql() const;
-  std::string replayed_sql() const;
   failure not_loaded(server_error e, std::string_view where) const;
   load_report report() const;
 
@@ -80,9 +69,8 @@ class loading {
   copy::segment& segment_;
   mask::sealer* sealer_;
   const dead_letter_box* box_;
-  ledger_keys keys_;
-  std::vector<bool> taken_;  ///< this call's to commit; the others are known already
-  std::vector<bool> sent_;   ///< to the dead-letter queue
+  claims claims_;
+  std::vector<bool> sent_;                                    ///< to the dead-letter queue
   std::vector<std::pair<std::size_t, copy::refusal>> found_;  ///< messages that the table refused, and why
   savepoint part_ = savepoint::none;
   bool claimed_ = false;
@@ -90,24 +78,6 @@ class loading {
   clock::time_point began_ = clock::now();
   clock::duration copying_{}, committing_{};
 };
-
-void loading::take_all() {
-  taken_.assign(segment_.size(), !with_ledger());
-  sent_.assign(segment_.size(), false);
-  for (const std::uint32_t i : keys_.messages()) taken_[i] = true;
-  for (std::size_t i = 0; i < segment_.size(); ++i) {
-    if (is_left(i)) taken_[i] = false;
-  }
-}
-
-std::vector<std::size_t> loading::rows() const {
-  std::vector<std::size_t> messages;
-  messages.reserve(segment_.size());
-  for (std::size_t i = 0; i < segment_.size(); ++i) {
-    if (is_row(i)) messages.push_back(i);
-  }
-  return messages;
-}
 
 /// Neighbours in the arena are sent as one part.
 copy_source loading::source(std::span<const std::size_t> messages) const {
@@ -169,7 +139,7 @@ std::string loading::back_to_savepoint() const {
 std::string loading::quarantine_sql() const {
   std::string sql;
   for (std::size_t i = 0; i < segment_.size(); ++i) {
-    if (!is_set_aside(i) || sent_[i]) continue;
+    if (!claims_.is_set_aside(i) || sent_[i]) continue;
     const copy::slot& s = segment_.slots()[i];
     const copy::refusal& why = segment_.refusal_of(s);
     const std::string id = to_string(s.message_id);
@@ -189,20 +159,6 @@ std::string loading::quarantine_sql() const {
   }
   // Without a ledger, or after its partition was dropped, a message may come here twice.
   return sql.empty() ? sql : sql + " ON CONFLICT DO NOTHING; ";
-}
-
-/// Takes entries out of the quarantine whose rows are loaded, where that is not the claim itself.
-std::string loading::replayed_sql() const {
-  if (!plan_.replays || plan_.claims_in == ledger::quarantine) return {};
-  std::vector<std::uint32_t> messages;
-  for (std::uint32_t i = 0; i < segment_.size(); ++i) {
-    if (is_row(i)) messages.push_back(i);
-  }
-  if (messages.empty()) return {};
-  return fmt::format(
-      "DELETE FROM sluice.quarantine q USING {} AS k(sent_ms, message_id) "
-      "WHERE (q.sent_ms, q.message_id) = (k.sent_ms, k.message_id); ",
-      unnest(segment_, messages, &copy::slot::message_id));
 }
 
 failure loading::not_loaded(server_error e, std::string_view where) const {
@@ -251,20 +207,20 @@ std::size_t loading::append_rows(std::string& sql) const {
 }
 
 awaitable<result<ending>> loading::fast() {
-  const std::vector<std::size_t> messages = rows();
+  begin();
   std::string sql = plan_.begin;
   std::vector<copy_source> sources;
-  copy::arena ledger(0);
-  std::size_t ledger_at = 0, rows_at = 0;
-  if (with_ledger()) {
-    ledger = keys_.stream();
-    sql.append("; ").append(keys_.copy_sql());
-    sources.push_back({ledger.bytes()});
-    ledger_at = plan_.begin_statements;
+  std::vector<copy::arena> keys;
+  keys.reserve(2);
+  for (const ledger in : claims_.ledgers()) {
+    const ledger_keys& chosen = claims_.choose(in);
+    sql.append("; ").append(chosen.copy_sql());
+    sources.push_back({keys.emplace_back(chosen.stream()).bytes()});
   }
+  const std::size_t rows_at = plan_.begin_statements + keys.size();
+  const std::vector<std::size_t> messages = claims_.rows();
   if (!messages.empty()) {
     sources.push_back(source(messages));
-    rows_at = plan_.begin_statements + (with_ledger() ? 1 : 0);
     append_rows(sql);
     ++tries_;
   }
@@ -275,31 +231,38 @@ awaitable<result<ending>> loading::fast() {
     co_return co_await commit(false);
   }
   const server_error& e = done.error();
-  if (with_ledger() && e.statement == ledger_at && e.why.code == sqlstate("23505"))
-    co_return ending::conflict;
-  const bool in_rows = rows_at > 0 && e.statement >= rows_at;
+  const bool in_keys = e.statement >= plan_.begin_statements && e.statement < rows_at;
+  if (in_keys && e.why.code == sqlstate("23505")) co_return ending::conflict;
+  const bool in_rows = !messages.empty() && e.statement >= rows_at;
   if (!in_rows || !is_bad_row(e, plan_)) co_return not_loaded(e, in_rows ? "rows" : "ledger");
   if (const auto at = culprit(messages, e)) segment_.refuse(messages[*at], refusal_for(e));
   co_return ending::row_refused;
 }
 
-awaitable<result<>> loading::begin_claiming(bool constraints_now) {
-  keys_ = choose_keys();
+void loading::begin() {
   part_ = savepoint::none;
-  take_all();
+  sent_.assign(segment_.size(), false);
+  claims_.begin();
+}
+
+awaitable<result<>> loading::begin_claiming(bool constraints_now) {
+  begin();
   std::string sql = plan_.begin;
   if (constraints_now) sql += "; SET CONSTRAINTS ALL IMMEDIATE";
-  if (with_ledger()) sql.append("; ").append(keys_.claim_sql());
-  auto claimed = co_await c_.query(sql);
-  if (!claimed) co_return not_loaded(claimed.error(), "claim in the ledger");
-  if (!with_ledger()) co_return result<>{};
-
-  claimed_ = true;
-  taken_.assign(segment_.size(), false);
-  for (const auto& row : claimed->values) {
-    const std::int64_t i = keys_.find(row.at(0).value_or(""), row.at(1).value_or(""));
-    if (i < 0) co_return failure(errc::bad_answer, "the ledger gave a key that was not claimed");
-    taken_[static_cast<std::size_t>(i)] = true;
+  const std::vector<ledger> ledgers = claims_.ledgers();
+  if (ledgers.empty()) {
+    auto begun = co_await c_.query(sql);
+    if (!begun) co_return not_loaded(begun.error(), "begin");
+  }
+  for (const ledger in : ledgers) {
+    claimed_ = true;
+    // An entry of the quarantine may be older than what a ledger remembers.
+    const bool as_of_now = plan_.claims_in == ledger::quarantine;
+    if (!sql.empty()) sql += "; ";
+    auto given = co_await c_.query(sql + claims_.choose(in).claim_sql(as_of_now));
+    if (!given) co_return not_loaded(given.error(), "claim in the ledger");
+    if (auto taken = claims_.answered(*given); !taken) co_return taken;
+    sql.clear();
   }
   co_return result<>{};
 }
@@ -341,27 +304,36 @@ awaitable<result<ending>> loading::copy_these(std::vector<std::size_t> messages)
 }
 
 /// A row that refers to another of its segment is refused where that one comes in a later run: who is refused
-/// for a foreign key is tried again, as long as that helps.
+/// for a foreign key is tried again, as long as that helps. Where keys of those that are refused must be
+/// given up, all of it is done again without them; so that this is once, whoever has one of these keys as
+/// well is tried before.
 awaitable<result<ending>> loading::copy_in_runs() {
   constexpr std::string_view foreign_key = "23503";
-  std::vector<std::size_t> messages = rows();
-  for (std::size_t before = 0; messages.size() != before;) {
-    before = messages.size();
-    found_.clear();
-    if (auto copied = co_await copy_these(messages); !copied) co_return copied;
-    messages.clear();
-    for (auto& [message, why] : found_) {
-      if (why.sqlstate == foreign_key) {
-        messages.push_back(message);
-      } else {
-        segment_.refuse(message, std::move(why));
+  const std::size_t refused = segment_.refused();
+  std::vector<std::pair<std::size_t, copy::refusal>> alone;  // what they refer to is not there
+  for (std::vector<std::size_t> messages = claims_.rows(); !messages.empty();
+       messages = claims_.choose_next()) {
+    for (std::size_t before = 0; messages.size() != before;) {
+      before = messages.size();
+      found_.clear();
+      if (auto copied = co_await copy_these(messages); !copied) co_return copied;
+      messages.clear();
+      for (auto& [message, why] : found_) {
+        if (why.sqlstate == foreign_key) {
+          messages.push_back(message);
+        } else {
+          segment_.refuse(message, std::move(why));
+        }
       }
+      std::ranges::sort(messages);
     }
-    std::ranges::sort(messages);
+    for (auto& [message, why] : found_) {
+      if (why.sqlstate == foreign_key) alone.emplace_back(message, std::move(why));
+    }
   }
-  for (auto& [message, why] : found_) {
-    if (why.sqlstate == foreign_key) segment_.refuse(message, std::move(why));
-  }
+  if (claims_.hold_too_much() && segment_.refused() > refused) co_return ending::row_refused;
+  for (auto& [message, why] : alone) segment_.refuse(message, std::move(why));
+  if (claims_.hold_too_much() && !alone.empty()) co_return ending::row_refused;
   co_return ending::committed;
 }
 
@@ -369,7 +341,7 @@ awaitable<result<ending>> loading::copy_in_runs() {
 awaitable<result<ending>> loading::send_set_aside() {
   std::vector<std::size_t> messages;
   for (std::size_t i = 0; i < segment_.size(); ++i) {
-    if (is_set_aside(i)) messages.push_back(i);
+    if (claims_.is_set_aside(i)) messages.push_back(i);
   }
   if (messages.empty()) co_return ending::committed;
   auto checked = co_await c_.query(back_to_savepoint() + "SET CONSTRAINTS ALL IMMEDIATE");
@@ -385,7 +357,7 @@ awaitable<result<ending>> loading::send_set_aside() {
 /// A query of its own, for what the one before has stored is looked at first.
 awaitable<result<ending>> loading::commit(bool constraints_now) {
   std::string sql = back_to_savepoint();
-  const std::string quarantine = plan_.replays ? replayed_sql() : quarantine_sql();
+  const std::string quarantine = quarantine_sql();
   const std::size_t commit_at = (sql.empty() ? 0U : 1U) + (quarantine.empty() ? 0U : 1U);
   sql.append(quarantine).append("COMMIT");
   const auto asked = clock::now();
@@ -401,12 +373,8 @@ awaitable<result<ending>> loading::commit(bool constraints_now) {
 
 awaitable<result<ending>> loading::careful(bool constraints_now) {
   if (auto begun = co_await begin_claiming(constraints_now); !begun) co_return begun.error();
-  const std::size_t refused = segment_.refused();
-  if (auto copied = co_await copy_in_runs(); !copied) co_return copied.error();
-  // The claim has keys of theirs that it must not have: those of messages that are left, or of events that
-  // are no rows.
-  const bool claimed_too_much = plan_.bad == bad_messages::leave || plan_.claims_in == ledger::business;
-  if (claimed_too_much && segment_.refused() > refused) co_return ending::row_refused;
+  auto copied = co_await copy_in_runs();
+  if (!copied || *copied != ending::committed) co_return copied;
   if (plan_.bad == bad_messages::dlq) {
     auto sent = co_await send_set_aside();
     if (!sent || *sent != ending::committed) co_return sent;
@@ -417,13 +385,13 @@ awaitable<result<ending>> loading::careful(bool constraints_now) {
 load_report loading::report() const {
   load_report r{.claimed = claimed_, .tries = tries_, .copying = copying_, .committing = committing_};
   for (std::size_t i = 0; i < segment_.size(); ++i) {
-    if (is_left(i)) {
+    if (claims_.is_left(i)) {
       ++r.left;
-    } else if (!taken_[i]) {
+    } else if (!claims_.has(i)) {
       ++r.duplicates;
     }
-    if (is_row(i)) r.rows += segment_.slots()[i].row_count;
-    if (is_set_aside(i)) ++r.set_aside;
+    if (claims_.is_row(i)) r.rows += segment_.slots()[i].row_count;
+    if (claims_.is_set_aside(i)) ++r.set_aside;
   }
   return r;
 }

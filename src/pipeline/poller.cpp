@@ -172,6 +172,7 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
   if (messages.empty()) co_return;
   if (stopping() && !kept) messages = kept.emplace(messages).get();
   while (may_come_again()) co_await room_.wait(poll_look);
+  if (queues_closed_) co_return;
 
   std::array<std::string_view, sqs::batch_entries_max> handles{};
   const std::size_t count = std::min(messages.size(), handles.size());

@@ -122,11 +122,13 @@ class Events(Keyed):
     def _untried(self):
         return {id for id, user in self._refused.items() if user in self.good}
 
-    def _ledger(self, world):
-        """A row's key is a digest, which says no more than that it is one; a bad message's is its own."""
-        ids = [row[0] for row in world.sql("SELECT message_id FROM sluice.business_ledger")]
-        found = [id for id in ids if id in self.bad] + [f"event {n}" for n in range(sum(id not in self.bad for id in ids))]
-        return self.bad - (self._untried() - set(ids)) | {f"event {n}" for n in range(len(self.good))}, [[each] for each in found]
+    def differences(self, world):
+        """A key is a digest, of which only the number is known."""
+        lost, twice, words = super().differences(world)
+        [[keys]] = world.sql("SELECT count(*) FROM sluice.business_ledger")
+        if int(keys) != len(self.good):
+            words.append(f"business ledger: {keys} keys, for {len(self.good)} events")
+        return lost, twice, words
 
 
 class Newest(Keyed):

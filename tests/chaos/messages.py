@@ -78,9 +78,6 @@ class Messages:
         """Whose keys should be in the ledger."""
         return self.all
 
-    def _ledger(self, world):
-        return self._claimed(), world.sql("SELECT message_id FROM sluice.ledger")
-
     def differences(self, world):
         """What is not as it should be: how many are lost, how many twice, and each in words."""
         lost = twice = 0
@@ -88,7 +85,7 @@ class Messages:
         for what, (wanted, rows) in [
             ("rows", self._rows(world)),
             ("set aside", self._set_aside(world)),
-            ("ledger", self._ledger(world)),
+            ("ledger", (self._claimed(), world.sql("SELECT message_id FROM sluice.ledger"))),
         ]:
             found = collections.Counter(row[0] for row in rows)
             lost += len(wanted - found.keys())

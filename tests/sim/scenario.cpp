@@ -226,6 +226,7 @@ class world {
   void crash() {
     const auto which = processes_.begin() + between(0, static_cast<int>(processes_.size()) - 1);
     which->process->step(between(0, 40));
+    which->process.reset();  // before its counters
     processes_.erase(which);
     ++result_.crashes;
   }

@@ -2,6 +2,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <functional>
+#include <numeric>
 
 #include "core/verdict.hpp"
 #include "pg_load_fixture.hpp"
@@ -57,6 +59,27 @@ struct fixture : tests::load_fixture {
     return s;
   }
   std::string names() { return db.value("SELECT string_agg(n || name, ' ' ORDER BY n) FROM target"); }
+
+  void load_by_event() {
+    plan.business_key = {"/event"};
+    loads = pg::load_plan::make(plan, pg::load_mode::exactly_once);
+  }
+  copy::segment keyed(const std::vector<tests::message>& list, const std::function<int(int)>& event) const {
+    copy::segment s({.rows_max = 100, .row_bytes = 1U << 16U, .body_bytes = 1U << 16U});
+    copy::row_writer row(s.rows());
+    for (const tests::message& m : list) {
+      const std::size_t offset = s.rows().size();
+      row.begin_row(2);
+      row.int4(m.number);
+      row.text(*m.name);
+      REQUIRE(row.end_row());
+      auto e = entry(m);
+      e.business_key = id(10'000 + event(m.number));
+      REQUIRE(s.add(e, offset, 1));
+    }
+    return s;
+  }
+  std::int64_t events() { return db.number("SELECT count(*) FROM sluice.business_ledger"); }
 
   /// A dead-letter queue that takes all but `refuses`.
   pg::dead_letter_box box() {
@@ -162,32 +185,97 @@ TEST_CASE_METHOD(fixture, "leave: a bad row is neither row nor key, its neighbou
 
 TEST_CASE_METHOD(fixture,
                  "a business key: of two messages with one key the first is the row, in or across batches") {
-  plan.business_key = {"/event"};
-  loads = pg::load_plan::make(plan, pg::load_mode::exactly_once);
-  const auto keyed = [&](std::vector<tests::message> list) {
-    copy::segment s({.rows_max = 100, .row_bytes = 1U << 16U, .body_bytes = 1U << 16U});
-    copy::row_writer row(s.rows());
-    for (const tests::message& m : list) {
-      const std::size_t offset = s.rows().size();
-      row.begin_row(2);
-      row.int4(m.number);
-      row.text(*m.name);
-      REQUIRE(row.end_row());
-      auto e = entry(m);
-      e.business_key = id(1'000 + m.number / 2);  // each two of them are one event
-      REQUIRE(s.add(e, offset, 1));
-    }
-    return s;
-  };
-  auto s = keyed(messages(0, 10));
+  load_by_event();
+  const auto pairs = [](int number) { return number / 2; };
+  auto s = keyed(messages(0, 10), pairs);
   const pg::load_report r = loaded(s);
   CHECK(r.rows == 5);
   CHECK(r.duplicates == 5);
-  auto more = keyed(messages(9, 11));
+  auto more = keyed(messages(9, 11), pairs);
   CHECK(loaded(more).rows == 5);
   CHECK(db.value("SELECT string_agg(n::text, ' ' ORDER BY n) FROM target") == "0 2 4 6 8 10 12 14 16 18");
-  CHECK(db.number("SELECT count(*) FROM sluice.business_ledger") == 10);
-  CHECK(keys() == 0);
+  CHECK(events() == 10);
+  CHECK(keys() == 20);
+}
+
+TEST_CASE_METHOD(fixture, "a business key: what the table refuses leaves its event to the next that has it") {
+  load_by_event();
+  const auto one = [](int) { return 0; };
+  indexes bad(60);
+  std::iota(bad.begin(), bad.end(), std::size_t{0});
+  auto s = keyed(with_bad(messages(0, 90), bad), one);
+  const bool claims = GENERATE(false, true);
+  const pg::load_report r = loaded(s, claims);
+  CHECK(r.rows == 1);
+  CHECK(r.set_aside == 60);
+  CHECK(r.duplicates == 29);
+  CHECK(r.tries <= 1 + 2 * 61 + 1);
+  CHECK(db.value("SELECT n FROM target") == "60");
+  CHECK(events() == 1);
+  CHECK(keys() == 90);
+}
+
+TEST_CASE_METHOD(fixture, "a business key: whatever becomes of a message, when it comes again it is known") {
+  load_by_event();
+  const auto each = [](int number) { return number; };
+  auto s = keyed(with_bad(messages(0, 10), {3}), each);
+  CHECK(loaded(s).rows == 9);
+  SECTION("one that was set aside, though the table would take it now") {
+    auto mended = keyed(messages(3, 1), each);
+    CHECK(loaded(mended).duplicates == 1);
+    CHECK(rows() == 9);
+  }
+  SECTION("one that is a row, though it would be set aside now") {
+    auto stricter = keyed(with_bad(messages(4, 1), {0}), each);
+    CHECK(loaded(stricter).duplicates == 1);
+    CHECK(set_aside() == 1);
+  }
+  SECTION("one that is a row, under another key ring") {
+    auto other_ring = keyed(messages(4, 1), [](int number) { return 500 + number; });
+    CHECK(loaded(other_ring).duplicates == 1);
+    CHECK(rows() == 9);
+  }
+  CHECK(events() == 9);
+  CHECK(keys() == 10);
+}
+
+TEST_CASE_METHOD(fixture, "a business key: a row waits for its parent, whose first message is refused") {
+  load_by_event();
+  db.sql(
+      "ALTER TABLE target ADD own int GENERATED ALWAYS AS (n % 100) STORED UNIQUE,"
+      "ADD parent int GENERATED ALWAYS AS (CASE WHEN n > 1000 THEN 5 END) STORED REFERENCES target (own)");
+  auto s = keyed({{.number = 5, .name = "longer than ten"}, {.number = 1001}, {.number = 105}},
+                 [](int number) { return number % 100; });
+  const pg::load_report r = loaded(s, true);
+  CHECK(r.rows == 2);
+  CHECK(r.set_aside == 1);
+}
+
+TEST_CASE_METHOD(
+    fixture, "replay by event: the ledger remembers it from now on, and an entry that has gone is no row") {
+  now_ms -= 86'400'000;
+  load_by_event();
+  const auto each = [](int number) { return number; };
+  auto s = keyed(with_bad(messages(0, 4), {0, 1, 2}), each);
+  loaded(s);
+  REQUIRE(set_aside() == 3);
+  loads.claims_in = pg::ledger::quarantine;
+  loads.bad = pg::bad_messages::leave;
+  auto again = keyed(messages(0, 2), each);
+  CHECK(loaded(again, true).rows == 2);
+  CHECK(set_aside() == 1);
+  CHECK(db.number("SELECT count(*) FROM sluice.business_ledger WHERE sent_ms > (extract(epoch FROM now()) - "
+                  "60) * 1000") == 2);
+  auto known = keyed(messages(2, 1), [](int) { return 3; });
+  CHECK(loaded(known, true).duplicates == 1);
+  CHECK(set_aside() == 1);
+  db.sql("DELETE FROM sluice.quarantine");
+  auto gone = keyed(messages(2, 1), each);
+  const auto refused = tests::run(loop, pg::load(c, loads, gone, nullptr, true));
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().fix == "replay again");
+  CHECK(rows() == 3);
+  CHECK(events() == 3);
 }
 
 TEST_CASE_METHOD(fixture,

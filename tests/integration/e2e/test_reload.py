@@ -131,26 +131,3 @@ def test_a_ring_that_is_in_no_file_is_kept(world):
     finally:
         process.terminate()
         assert process.wait(30) == 0
-
-
-def test_a_business_key_does_not_change_while_messages_may_come_again(world):
-    """It is made with the primary key: another would make another event of a message that is delivered twice."""
-    ring = world.folder / "keys.toml"
-    ring.write_text(world.ok("keygen", "k1").stdout)
-    world.keys = None
-    env = world.environment(SLUICE_KEYS_FILE=str(ring), SLUICE_LOAD_KEY="/user_id", SLUICE_ADMIN="off", SLUICE_LOG_FORMAT="json")
-    world.ok("init-db", env=env)
-    world.ok("send", SAMPLES, "--create", env=env)
-    log = world.folder / "run.log"
-    process = world.start("run", env=env, stderr=open(log, "w"))
-    try:
-        wait_for(lambda: "started" in log.read_text(), "start", process=process)
-        world.ok("keys", "add", "k2", env=env)
-        process.send_signal(signal.SIGHUP)
-        wait_for(lambda: '"keys_reloaded"' in log.read_text(), "the ring with one more", process=process)
-        world.ok("keys", "primary", "k2", env=env)
-        process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "load.key makes" in log.read_text(), "keys_kept", process=process)
-    finally:
-        process.terminate()
-        assert process.wait(30) == 0
