@@ -1,8 +1,8 @@
 """`sluice run` under steady load with a fault every few seconds: nothing lost, nothing twice, and nothing that grows.
 
 Gates before queue and PostgreSQL break connections in every way of faults.py, the queue's server fails calls on its own account,
-and PostgreSQL is killed and started again. Memory, descriptors and sockets of the one process are sampled each second, and what
-they are in quiet moments must be at the end what it was at the beginning.
+and PostgreSQL is killed and started again. Memory, descriptors and sockets of the one process are sampled each second. Under load they
+follow the calls in flight; so they are compared at rest: before, when a backlog has been worked off, and after all of it.
 """
 
 import argparse
@@ -35,7 +35,8 @@ QUEUE_FAULTS = {"duplicate_rate": 0.02, "lost_delete_rate": 0.01, "stale_handle_
                 "operations": ["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"]}
 SETTINGS = {"SLUICE_WAIT": "1s", "SLUICE_STATEMENT_TIMEOUT": "2s", "SLUICE_ADMIN": "off", "PGSSLMODE": "disable",
             "SLUICE_LOG_LEVEL": "warning"}
-# From the first quarter to the last, medians: memory in MiB, and numbers of descriptors and sockets.
+REST_S = 80  # a poller that has nothing to do ends after a minute, and its connection with it
+# From the rest before to the rest after: memory in MiB, and numbers of descriptors and sockets.
 GROWTH_MAX = {"memory": 4, "descriptors": 4, "sockets": 4}
 FIGURES = {"memory": "MiB resident", "descriptors": "open descriptors", "sockets": "of them sockets", "rows": "messages settled"}
 
@@ -69,6 +70,7 @@ class Samples(threading.Thread):
         self._since = time.monotonic()
         self.faults = []  # (second, name)
         self.rows = []  # (second, {figure: value})
+        self.rests = []  # the last ten seconds of each: (from, to)
         self.start()
 
     def now(self):
@@ -90,19 +92,22 @@ class Samples(threading.Thread):
         return {"memory": int(status["VmRSS"].split()[0]) / 1024, "descriptors": len(kinds), "sockets": sockets,
                 "rows": self._settled()}
 
-    def medians(self, figure):
-        """Of the first and of the last quarter. The first minute is left out: pollers and memory are still coming."""
-        warm = [row[figure] for at, row in self.rows if at > min(60, self.rows[-1][0] / 10)]
-        quarter = len(warm) // 4
-        return statistics.median(warm[:quarter]), statistics.median(warm[-quarter:])
+    def rest(self):
+        time.sleep(REST_S)
+        self.rests.append((self.now() - 10, self.now()))
+
+    def at_rest(self, figure):
+        """Medians before and after."""
+        return [statistics.median(row[figure] for at, row in self.rows if first <= at <= last) for first, last in self.rests]
 
 
 def grown(samples):
-    """Those figures that are higher in the last quarter than in the first by more than they may. Tells all."""
+    """Those figures that are higher after than before by more than they may. Tells all."""
     found = []
     for figure, most in GROWTH_MAX.items():
-        first, last = samples.medians(figure)
-        print(f"soak: {figure}: {first:.1f} in the first quarter, {last:.1f} in the last")
+        first, last = samples.at_rest(figure)
+        highest = max(row[figure] for _, row in samples.rows)
+        print(f"soak: {figure}: {first:.1f} at rest before, {last:.1f} after, {highest:.1f} at most")
         if last - first > most:
             found.append(figure)
     return found
@@ -144,7 +149,10 @@ def run(world, cluster, seconds, seed):
         stack.callback(process.wait)
         stack.callback(process.kill)
         samples = Samples(process.pid, lambda: len(messages.all) - world.left(QUEUE))
+        wait_for(lambda: world.left(QUEUE) == 0, "the backlog to be worked off", seconds=120, process=process)
+        samples.rest()
         load = Load(messages)
+        seconds += samples.now()
         reported = 0
         while samples.now() < seconds:
             time.sleep(choose.uniform(1, 5))
@@ -157,6 +165,7 @@ def run(world, cluster, seconds, seed):
         load.stop()
         world.set_faults()
         wait_for(lambda: world.left(QUEUE) == 0, "the queue to be empty", seconds=120, process=process)
+        samples.rest()
         process.terminate()
         assert process.wait(30) == 0, f"sluice ended with {process.returncode}"
     return messages, samples

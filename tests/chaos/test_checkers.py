@@ -125,16 +125,20 @@ def test_the_second_copy_of_a_dead_letter_is_no_fault(load):
 
 
 def samples_of(**figures):
-    """Of twenty minutes; each figure is given as a function of the second."""
+    """Of twenty minutes, with a rest at both ends; each figure is given as a function of the second."""
     made = object.__new__(soak.Samples)
     made.rows = [(second, {figure: value(second) for figure, value in figures.items()}) for second in range(1200)]
+    made.rests = [(90, 100), (1190, 1200)]
     return made
 
 
 @pytest.mark.parametrize("growing", [None, *soak.GROWTH_MAX])
-def test_what_grows_slowly_is_found_and_what_swings_is_not(growing):
-    figures = {figure: lambda second: 40 + second % 7 for figure in soak.GROWTH_MAX}
+def test_what_has_grown_is_found_and_what_swings_under_load_is_not(growing):
+    def swings(second):
+        return 40 + second % 7 * (1 if second < 101 or second > 1189 else 60)
+
+    figures = {figure: swings for figure in soak.GROWTH_MAX}
     if growing:
         most = soak.GROWTH_MAX[growing]
-        figures[growing] = lambda second: 40 + second % 7 + second * 2 * most / 1200
+        figures[growing] = lambda second: swings(second) + second * 2 * most / 1200
     assert soak.grown(samples_of(**figures)) == ([growing] if growing else [])
