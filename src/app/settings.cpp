@@ -44,9 +44,8 @@ constexpr setting table[] = {
     {"load.bad_messages", "SLUICE_BAD_MESSAGES", "", "quarantine",
      "where messages go that cannot become rows: quarantine, dlq (sent there with the reason) or leave"},
     {"load.key", "SLUICE_LOAD_KEY", "", "",
-     "JSON pointers, with commas between, of the fields that say which event it is: the ledger knows a "
-     "message by "
-     "them, not by its message id"},
+     "JSON pointers, with commas between, of the fields that say which event it is: of the "
+     "messages of one event one is a row"},
     {"load.batch_rows", "SLUICE_BATCH_ROWS", "", "10000", "most messages in one transaction"},
     {"load.batch_age", "SLUICE_BATCH_AGE", "", "50ms", "longest that a message waits for its batch to fill"},
     {"load.loaders", "SLUICE_LOADERS", "", "2", "database connections of each loop"},
