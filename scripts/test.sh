@@ -140,6 +140,7 @@ coverage() {
   directory=$root/build/coverage
   export LLVM_PROFILE_FILE="$directory/profile/%p-%m.profraw"
   rm -rf "$directory/profile"
+  mkdir -p "$directory/profile" && chmod 1777 "$directory/profile" || return 1  # a test runs sluice as another user
   unit coverage && integration coverage && python_tests coverage integration || return 1
   llvm-profdata-19 merge -sparse -o "$directory/all.profdata" "$directory"/profile/*.profraw || return 1
   objects=$(find "$directory/bin" "$directory/tests" -type f -perm -u+x | sed 's/^/-object=/')

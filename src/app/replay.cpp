@@ -92,7 +92,7 @@ result<> replay::read_one(const pg::quarantine_entry& e, copy::segment& s) {
 void replay::loaded(const copy::segment& s, const pg::load_report& report, std::size_t known) {
   rows_ += report.rows;
   messages_ += s.size() - report.left - report.duplicates;
-  if (known > 0) staying_["its event, by load.key, is a row already"] += known;
+  if (known > 0) staying_["its event, by load.key, is a row already, by this entry or another"] += known;
   for (const copy::slot& slot : s.slots()) {
     if (slot.refusal_index < 0) continue;
     const copy::refusal& why = s.refusal_of(slot);

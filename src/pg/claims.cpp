@@ -5,6 +5,7 @@
 namespace sluice::pg {
 
 void claims::begin() {
+  refused_ = segment_.refused();
   chosen_.assign(segment_.size(), true);
   for (std::size_t i = 0; i < segment_.size(); ++i) {
     if (is_left(i)) chosen_[i] = false;
@@ -63,16 +64,23 @@ std::vector<std::size_t> claims::rows() const {
 
 std::vector<std::size_t> claims::choose_next() {
   std::vector<std::size_t> next;
-  if (events_.empty()) return next;
+  if (!plan_.by_event || segment_.refused() == refused_) return next;
   std::set<uuid> without = events_;
   for (const std::size_t i : rows()) without.erase(segment_.slots()[i].event_id);
   for (std::size_t i = 0; i < segment_.size() && !without.empty(); ++i) {
-    if (!with_event_[i] || chosen_[i] || is_refused(i) || without.erase(segment_.slots()[i].event_id) == 0)
-      continue;
+    if (!may_be_next(i) || without.erase(segment_.slots()[i].event_id) == 0) continue;
     chosen_[i] = true;
     next.push_back(i);
   }
   return next;
+}
+
+bool claims::has_next(std::size_t i) const {
+  if (!plan_.by_event) return false;
+  for (std::size_t other = 0; other < segment_.size(); ++other) {
+    if (may_be_next(other) && segment_.slots()[other].event_id == segment_.slots()[i].event_id) return true;
+  }
+  return false;
 }
 
 }  // namespace sluice::pg

@@ -42,13 +42,18 @@ class claims {
   bool hold_too_much() const noexcept { return plan_.bad == bad_messages::leave || plan_.by_event; }
   /// Chooses for each event whose message was refused since it was claimed the next that has it.
   std::vector<std::size_t> choose_next();
+  /// Whether that message's event would have a next.
+  bool has_next(std::size_t i) const;
 
  private:
+  bool may_be_next(std::size_t i) const { return with_event_[i] && !chosen_[i] && !is_refused(i); }
+
   const copy::segment& segment_;
   const load_plan& plan_;
   ledger asked_ = ledger::none;
   ledger_keys keys_{segment_, ledger::none, {}};
   std::vector<bool> chosen_;
+  std::size_t refused_ = 0;       ///< when it began
   std::vector<bool> with_event_;  ///< chosen when events were asked for
   std::set<uuid> events_;         ///< that are this transaction's
 };

@@ -12,6 +12,9 @@
 namespace sluice::pg {
 namespace {
 
+// Puts it behind others with its key: of two deliveries of one message, one may be damaged.
+constexpr std::uint32_t refused_bit = 1U << 31U;
+
 void write(copy::arena& to, std::span<const std::byte> bytes) {
   std::memcpy(to.claim(bytes.size()), bytes.data(), bytes.size());
 }
@@ -32,12 +35,15 @@ ledger_keys::ledger_keys(const copy::segment& s, ledger in, std::span<const std:
     : segment_(&s), in_(in) {
   std::vector<std::pair<order, std::uint32_t>> sorted;
   sorted.reserve(messages.size());
-  for (const std::uint32_t i : messages) sorted.emplace_back(order_of(i), i);
+  for (const std::uint32_t i : messages) {
+    const bool is_refused = s.slots()[i].refusal_index >= 0;
+    sorted.emplace_back(order_of(i), is_refused ? i | refused_bit : i);
+  }
   std::ranges::sort(sorted);
   const auto same = std::ranges::unique(sorted, {}, &std::pair<order, std::uint32_t>::first);
   sorted.erase(same.begin(), same.end());
   messages_.reserve(sorted.size());
-  for (const auto& [place, message] : sorted) messages_.push_back(message);
+  for (const auto& [place, message] : sorted) messages_.push_back(message & ~refused_bit);
 }
 
 const uuid& ledger_keys::id_of(std::uint32_t message) const noexcept {

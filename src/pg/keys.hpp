@@ -28,7 +28,7 @@ class ledger_keys {
   /// Of these messages, by their place in the segment, which outlives this.
   ledger_keys(const copy::segment& s, ledger in, std::span<const std::uint32_t> messages);
 
-  /// The first message of each key, by its place in the segment.
+  /// The first message of each key that is not refused, or else the first, by its place in the segment.
   const std::vector<std::uint32_t>& messages() const noexcept { return messages_; }
   /// COPY ... FROM STDIN of `stream`: takes all keys, or fails with 23505.
   std::string copy_sql() const;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "copy/row_writer.hpp"
@@ -16,6 +17,8 @@ namespace {
 
 using boost::asio::awaitable;
 using clock = std::chrono::steady_clock;
+
+constexpr std::string_view foreign_key = "23503";
 
 /// How a transaction ended.
 enum class ending {
@@ -51,6 +54,8 @@ class loading {
   awaitable<result<>> begin_claiming(bool constraints_now);
   std::size_t append_rows(std::string& sql) const;
   awaitable<result<ending>> copy_in_runs();
+  awaitable<result<ending>> copy_with_parents(std::vector<std::size_t> messages);
+  void refuse_all(std::vector<std::pair<std::size_t, copy::refusal>>& list);
   awaitable<result<ending>> copy_these(std::vector<std::size_t> messages);
   awaitable<result<ending>> send_set_aside();
   awaitable<result<ending>> commit(bool constraints_now);
@@ -303,38 +308,59 @@ awaitable<result<ending>> loading::copy_these(std::vector<std::size_t> messages)
   co_return ending::committed;
 }
 
-/// A row that refers to another of its segment is refused where that one comes in a later run: who is refused
-/// for a foreign key is tried again, as long as that helps. Where keys of those that are refused must be
-/// given up, all of it is done again without them; so that this is once, whoever has one of these keys as
-/// well is tried before.
-awaitable<result<ending>> loading::copy_in_runs() {
-  constexpr std::string_view foreign_key = "23503";
-  const std::size_t refused = segment_.refused();
-  std::vector<std::pair<std::size_t, copy::refusal>> alone;  // what they refer to is not there
-  for (std::vector<std::size_t> messages = claims_.rows(); !messages.empty();
-       messages = claims_.choose_next()) {
-    for (std::size_t before = 0; messages.size() != before;) {
-      before = messages.size();
-      found_.clear();
-      if (auto copied = co_await copy_these(messages); !copied) co_return copied;
-      messages.clear();
-      for (auto& [message, why] : found_) {
-        if (why.sqlstate == foreign_key) {
-          messages.push_back(message);
-        } else {
-          segment_.refuse(message, std::move(why));
-        }
-      }
-      std::ranges::sort(messages);
-    }
+/// Copies until those that are refused for a foreign key, who are in `found_` then, do not become fewer: a
+/// row that refers to another of its segment is refused where that one comes in a later run.
+awaitable<result<ending>> loading::copy_with_parents(std::vector<std::size_t> messages) {
+  for (std::size_t before = 0; messages.size() != before;) {
+    before = messages.size();
+    found_.clear();
+    if (auto copied = co_await copy_these(messages); !copied) co_return copied;
+    messages.clear();
+    decltype(found_) left;
     for (auto& [message, why] : found_) {
-      if (why.sqlstate == foreign_key) alone.emplace_back(message, std::move(why));
+      if (why.sqlstate == foreign_key) {
+        messages.push_back(message);
+        left.emplace_back(message, std::move(why));
+      } else {
+        segment_.refuse(message, std::move(why));
+      }
+    }
+    found_ = std::move(left);
+    std::ranges::sort(messages);
+  }
+  co_return ending::committed;
+}
+
+/// Where keys of those that are refused must be given up, all of it is done again without them. So that this
+/// is not once for each of them, whoever else has one of these keys is tried before; and nobody is refused
+/// for a foreign key while what it refers to may still come.
+awaitable<result<ending>> loading::copy_in_runs() {
+  const std::size_t refused = segment_.refused();
+  const bool again = claims_.hold_too_much();
+  decltype(found_) alone;  // what they refer to is not there
+  bool waits = true;
+  std::vector<std::size_t> messages = claims_.rows();
+  while (!messages.empty()) {
+    if (auto copied = co_await copy_with_parents(std::move(messages)); !copied) co_return copied;
+    std::ranges::move(found_, std::back_inserter(alone));
+    if (!waits) refuse_all(alone);
+    messages = claims_.choose_next();
+    const bool others_refused = again && segment_.refused() > refused;
+    if (messages.empty() && waits && !others_refused) {
+      waits = false;
+      const auto last = std::ranges::partition(alone, [&](auto& a) { return claims_.has_next(a.first); });
+      if (last.begin() != alone.begin()) alone.erase(last.begin(), alone.end());
+      refuse_all(alone);
+      messages = claims_.choose_next();
     }
   }
-  if (claims_.hold_too_much() && segment_.refused() > refused) co_return ending::row_refused;
-  for (auto& [message, why] : alone) segment_.refuse(message, std::move(why));
-  if (claims_.hold_too_much() && !alone.empty()) co_return ending::row_refused;
+  if (again && segment_.refused() > refused) co_return ending::row_refused;
   co_return ending::committed;
+}
+
+void loading::refuse_all(std::vector<std::pair<std::size_t, copy::refusal>>& list) {
+  for (auto& [message, why] : list) segment_.refuse(message, std::move(why));
+  list.clear();
 }
 
 /// Only when nothing but the connection can keep the transaction from its commit: what is sent is sent.

@@ -251,6 +251,38 @@ TEST_CASE_METHOD(fixture, "a business key: a row waits for its parent, whose fir
   CHECK(r.set_aside == 1);
 }
 
+TEST_CASE_METHOD(fixture,
+                 "a business key: many messages of one event without its parent are found in few tries") {
+  load_by_event();
+  const bool deferred = GENERATE(false, true);
+  db.sql(std::string(
+             "CREATE TABLE parent (n int PRIMARY KEY); INSERT INTO parent SELECT generate_series(70, 99);") +
+         "ALTER TABLE target ADD FOREIGN KEY (n) REFERENCES parent" +
+         (deferred ? " DEFERRABLE INITIALLY DEFERRED" : ""));
+  auto s = keyed(messages(0, 90), [](int) { return 0; });
+  const pg::load_report r = loaded(s);
+  CHECK(r.rows == 1);
+  CHECK(r.set_aside == 70);
+  CHECK(r.duplicates == 19);
+  CHECK(r.tries < 400);
+  CHECK(db.value("SELECT n FROM target") == "70");
+  CHECK(events() == 1);
+}
+
+TEST_CASE_METHOD(fixture, "a business key: a row waits for its parent, whose first message lacks its own") {
+  load_by_event();
+  db.sql(
+      "ALTER TABLE target ADD own int GENERATED ALWAYS AS (n % 100) STORED UNIQUE,"
+      "ADD parent int GENERATED ALWAYS AS (CASE n / 1000 WHEN 1 THEN 77 WHEN 2 THEN 5 END) STORED "
+      "REFERENCES target (own)");
+  auto s =
+      keyed({{.number = 1005}, {.number = 2001}, {.number = 105}}, [](int number) { return number % 100; });
+  const pg::load_report r = loaded(s);
+  CHECK(r.rows == 2);
+  CHECK(r.set_aside == 1);
+  CHECK(db.value("SELECT string_agg(n::text, ' ' ORDER BY n) FROM target") == "105 2001");
+}
+
 TEST_CASE_METHOD(
     fixture, "replay by event: the ledger remembers it from now on, and an entry that has gone is no row") {
   now_ms -= 86'400'000;

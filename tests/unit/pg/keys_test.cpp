@@ -68,3 +68,11 @@ TEST_CASE("a key that the server gives back finds its message") {
   CHECK(keys.find("x", "00000000-0000-0000-0000-000000000002") == -1);
   CHECK(keys.find("10", "x") == -1);
 }
+
+TEST_CASE("of two deliveries of one message the one that is whole comes first") {
+  copy::segment s({.rows_max = 10, .row_bytes = 100, .body_bytes = 100, .handle_bytes = 100});
+  REQUIRE(s.add_refused({.message_id = id(1)}, {.reason = "wrong_digest"}));
+  REQUIRE(s.add({.message_id = id(1)}, 0, 0));
+  REQUIRE(s.add_refused({.message_id = id(1)}, {.reason = "wrong_digest"}));
+  CHECK(keys_of(s).messages() == std::vector<std::uint32_t>{1});
+}
