@@ -36,7 +36,7 @@ struct load_report {
 /// returns NULL), or when `outcome_unknown`: claim form, which takes the keys that are not there yet, copies
 /// only their rows, and sets aside in the same transaction those that the table refuses, found by the line
 /// that the server names, or by halving. A message of several rows is one: all of it or nothing. Of two
-/// messages with one key the first counts.
+/// deliveries of one message, or messages of one event (pg::claims), the first that can be a row counts.
 ///
 /// Bad messages go where the plan says. To the quarantine: in the same transaction. To the dead-letter queue:
 /// sent by `box` between the claim and the commit, so that the ledger decides; a crash in between sends them
