@@ -38,9 +38,9 @@ class answer_parser final : public boost::beast::http::basic_parser<false> {
     into_.clear();
   }
 
-  /// As put(), which see, but that more is needed is no error. An answer that is split behind its last chunk's
-  /// line would be given back to put() with four bytes, and Beast asserts that five are there: of a chunked
-  /// answer that is not whole, five at least are to come.
+  /// As put(), which see, but that more is needed is no error. An answer that is split behind its last
+  /// chunk's line would be given back to put() with four bytes, and Beast asserts that five are there: of a
+  /// chunked answer that is not whole, five at least are to come.
   std::size_t take(boost::asio::const_buffer input, error_code& e) {
     constexpr std::size_t last_chunk_bytes = 5;  // "0\r\n\r\n"
     if (is_header_done() && chunked() && input.size() < last_chunk_bytes) return 0;

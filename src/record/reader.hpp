@@ -23,8 +23,9 @@ struct outcome {
   } what = kind::row;
   std::uint32_t rows = 1;
   reason why{};
-  std::string_view column{};           ///< at fault, or the field; may be empty. Valid as long as the reader
-  std::optional<uuid> business_key{};  ///< of a row: by which the ledger is to know it, where the plan says so
+  std::string_view column{};  ///< at fault, or the field; may be empty. Valid as long as the reader
+  std::optional<uuid>
+      business_key{};  ///< of a row: by which the ledger is to know it, where the plan says so
 };
 
 /// Turns bodies into tuples of binary COPY, by a plan compiled once: of a body with many rows all, or none.
