@@ -12,6 +12,7 @@ import pathlib
 import random
 import secrets
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -29,7 +30,9 @@ from plot import draw  # noqa: E402
 from world import new_world, wait_for  # noqa: E402
 
 PER_SECOND = 500
-BACKLOG = 100_000  # worked off at first: every batch is full at least once, and each buffer becomes as large as it will ever be
+BACKLOG = 100_000  # worked off at first, when each buffer has become as large as it will ever be
+FAR_MS = 200  # then: hundreds of receives and deletes are in flight, each on a connection with buffers of its own
+HELD = 30_000  # at the least, when its six batches are full: of messages, or of receipt handles
 QUEUE_FAULTS = {"duplicate_rate": 0.02, "lost_delete_rate": 0.01, "stale_handle_rate": 0.01, "error_rate": 0.01, "throttle_rate": 0.01,
                 "cut_rate": 0.005, "cut_after_bytes": 500,
                 "operations": ["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"]}
@@ -113,6 +116,25 @@ def grown(samples):
     return found
 
 
+@contextlib.contextmanager
+def locked(world, table):
+    """Nobody else may write, nor read."""
+    psql = ["psql", "-Xq", "-d", world.database]
+    with subprocess.Popen(psql, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        holder.stdin.write(f"BEGIN; LOCK TABLE {table}; SELECT 1;\n")
+        holder.stdin.flush()
+        holder.stdout.readline()
+        yield
+        holder.stdin.close()
+
+
+def is_full(world):
+    """Whether it holds as much as it can: no more within a second."""
+    before = world.stats()["queues"][QUEUE]["in_flight"]
+    time.sleep(1)
+    return world.stats()["queues"][QUEUE]["in_flight"] == before >= HELD
+
+
 def trouble(choose, gates, cluster):
     """One fault, from its beginning to its end. Returns its name."""
     kind = choose.choice([*FAULTS, Cluster])
@@ -134,7 +156,7 @@ def run(world, cluster, seconds, seed):
     world.restart_queue("--no-auth", "--seed", str(seed), "--queue", f"{QUEUE},VisibilityTimeout=10")
     world.ok("init-db")
     refuse_some(world)
-    world.set_faults(**QUEUE_FAULTS, seed=seed)
+    world.set_faults(latency_ms=FAR_MS, operations=["ReceiveMessage", "DeleteMessageBatch"])
     messages = Messages(world.endpoint, random.Random(seed + 1))
     for _ in range(BACKLOG // 10):
         messages.send_ten()
@@ -145,12 +167,15 @@ def run(world, cluster, seconds, seed):
         env = world.environment(**SETTINGS, PGHOST=gates["database"].host, PGPORT=str(gates["database"].port),
                                 AWS_ENDPOINT_URL_SQS=f"http://{gates['queue'].host}:{gates['queue'].port}")
         log = stack.enter_context(open(world.folder / "sluice.log", "wb"))
-        process = world.start("run", env=env, stdout=log, stderr=log)
-        stack.callback(process.wait)
-        stack.callback(process.kill)
-        samples = Samples(process.pid, lambda: len(messages.all) - world.left(QUEUE))
+        with locked(world, "user_logins"):
+            process = world.start("run", env=env, stdout=log, stderr=log)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            samples = Samples(process.pid, lambda: len(messages.all) - world.left(QUEUE))
+            wait_for(lambda: is_full(world), "every batch to be full", process=process)
         wait_for(lambda: world.left(QUEUE) == 0, "the backlog to be worked off", seconds=120, process=process)
         samples.rest()
+        world.set_faults(**QUEUE_FAULTS, seed=seed)
         load = Load(messages)
         seconds += samples.now()
         reported = 0
