@@ -31,6 +31,9 @@ enum class ending {
 /// How the savepoint stands under which rows are tried.
 enum class savepoint { none, accepted, refused };
 
+/// Messages that the table refused, by their place in the segment, and why.
+using refusals = std::vector<std::pair<std::size_t, copy::refusal>>;
+
 /// One call of `load`: what it has found out, and what is true of each message.
 class loading {
  public:
@@ -55,7 +58,7 @@ class loading {
   std::size_t append_rows(std::string& sql) const;
   awaitable<result<ending>> copy_in_runs();
   awaitable<result<ending>> copy_with_parents(std::vector<std::size_t> messages);
-  void refuse_all(std::vector<std::pair<std::size_t, copy::refusal>>& list);
+  void refuse_all(refusals& list);
   awaitable<result<ending>> copy_these(std::vector<std::size_t> messages);
   awaitable<result<ending>> send_set_aside();
   awaitable<result<ending>> commit(bool constraints_now);
@@ -75,8 +78,8 @@ class loading {
   mask::sealer* sealer_;
   const dead_letter_box* box_;
   claims claims_;
-  std::vector<bool> sent_;                                    ///< to the dead-letter queue
-  std::vector<std::pair<std::size_t, copy::refusal>> found_;  ///< messages that the table refused, and why
+  std::vector<bool> sent_;  ///< to the dead-letter queue
+  refusals found_;          ///< by the COPYs of copy_these
   savepoint part_ = savepoint::none;
   bool claimed_ = false;
   int tries_ = 0;
@@ -316,7 +319,7 @@ awaitable<result<ending>> loading::copy_with_parents(std::vector<std::size_t> me
     found_.clear();
     if (auto copied = co_await copy_these(messages); !copied) co_return copied;
     messages.clear();
-    decltype(found_) left;
+    refusals left;
     for (auto& [message, why] : found_) {
       if (why.sqlstate == foreign_key) {
         messages.push_back(message);
@@ -337,7 +340,7 @@ awaitable<result<ending>> loading::copy_with_parents(std::vector<std::size_t> me
 awaitable<result<ending>> loading::copy_in_runs() {
   const std::size_t refused = segment_.refused();
   const bool again = claims_.hold_too_much();
-  decltype(found_) alone;  // what they refer to is not there
+  refusals alone;  // what they refer to is not there
   bool waits = true;
   std::vector<std::size_t> messages = claims_.rows();
   while (!messages.empty()) {
@@ -349,6 +352,8 @@ awaitable<result<ending>> loading::copy_in_runs() {
     if (messages.empty() && waits && !others_refused) {
       waits = false;
       const auto last = std::ranges::partition(alone, [&](auto& a) { return claims_.has_next(a.first); });
+      // Who gives way to another of its event does so first; the rest may find their parents when all is done
+      // again.
       if (last.begin() != alone.begin()) alone.erase(last.begin(), alone.end());
       refuse_all(alone);
       messages = claims_.choose_next();
@@ -358,7 +363,7 @@ awaitable<result<ending>> loading::copy_in_runs() {
   co_return ending::committed;
 }
 
-void loading::refuse_all(std::vector<std::pair<std::size_t, copy::refusal>>& list) {
+void loading::refuse_all(refusals& list) {
   for (auto& [message, why] : list) segment_.refuse(message, std::move(why));
   list.clear();
 }

@@ -101,22 +101,15 @@ class lane {
   awaitable<void> keep_hidden();  // the heartbeat
 
   /// One of those that are counted in `n`, while it lives.
+  template <class Count>
   struct in_flight {
-    explicit in_flight(std::size_t& n) noexcept : count(n) { ++count; }
+    explicit in_flight(Count& n) noexcept : count(n) { ++count; }
     in_flight(const in_flight&) = delete;
     in_flight& operator=(const in_flight&) = delete;
     ~in_flight() { --count; }
-    std::size_t& count;
+    Count& count;
   };
 
-  /// A gauge that counts it, while it lives.
-  struct counted {
-    explicit counted(observe::gauge& g) noexcept : gauge(g) { gauge.add(); }
-    counted(const counted&) = delete;
-    counted& operator=(const counted&) = delete;
-    ~counted() { gauge.sub(); }
-    observe::gauge& gauge;
-  };
   /// A task's connection is in the list of those that a stop closes, while the task lives.
   template <class Connection>
   struct listed {

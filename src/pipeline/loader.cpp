@@ -21,7 +21,7 @@ awaitable<void> lane::load_batches() {
   while (batch* b = co_await next_batch()) {
     const auto started = clock::now();
     counters_.batch_age.add(started - b->opened);
-    std::optional<counted> transaction(std::in_place, counters_.loading);
+    std::optional<in_flight<observe::gauge>> transaction(std::in_place, counters_.loading);
     auto report = co_await load(*connection, *b);
     transaction.reset();
     b->at = batch::stage::settling;

@@ -56,7 +56,7 @@ awaitable<void> lane::poll() {
     const bool brief = options_.until_empty || polling_ > options_.pollers_min;
     const auto asked = clock::now();
     const std::size_t most = options_.receive_max;
-    std::optional<counted> poll_of_all(std::in_place, counters_.receiving);
+    std::optional<in_flight<observe::gauge>> poll_of_all(std::in_place, counters_.receiving);
     auto reply = co_await connection->receive(most, brief ? std::min(options_.wait, 1s) : options_.wait);
     poll_of_all.reset();
     if (!reply) {
