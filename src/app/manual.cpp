@@ -24,13 +24,12 @@ struct placed {
 /// Each command below `program`, one before its own commands.
 std::vector<placed> tree_of(const CLI::App& program) {
   std::vector<placed> tree;
-  const auto add_below = [&](const std::string& path, const CLI::App& command) {
-    for (const CLI::App* c : commands_of(command)) tree.push_back({path + c->get_name() + ' ', c});
-  };
-  add_below("", program);
+  for (const CLI::App* c : commands_of(program)) tree.push_back({c->get_name() + ' ', c});
   for (std::size_t at = 0; at < tree.size(); ++at) {  // it grows
     const placed above = tree[at];
-    add_below(above.path, *above.command);
+    for (const CLI::App* c : commands_of(*above.command)) {
+      tree.push_back({above.path + c->get_name() + ' ', c});
+    }
   }
   return tree;
 }
