@@ -16,7 +16,7 @@ namespace sluice::http {
 
 /// What is kept of an answer: memory that the next one uses again.
 struct answer {
-  static constexpr std::size_t body_kept_max = 128 * 1024;  ///< a larger buffer is given back
+  static constexpr std::size_t body_kept_max = 1024;  ///< a larger buffer is not kept through a long poll
 
   void clear() {
     if (body.capacity() > body_kept_max) body = std::string();

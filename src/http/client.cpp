@@ -8,7 +8,6 @@
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/error.hpp>
 #include <charconv>
 #include <optional>
@@ -28,9 +27,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr std::size_t input_bytes = 32 * 1024;  // a reply of ten small messages fits
+constexpr std::size_t read_bytes = 32 * 1024;  // an answer of ten small messages fits
 // Of an answer's bytes that are not understood yet. The parser has no limit on the line before a chunk.
-constexpr std::size_t input_bytes_max = 256 * 1024;
+constexpr std::size_t unread_bytes_max = 256 * 1024;
 
 // Without an early end, so that compilers use vector instructions.
 bool has_line_break(std::string_view text) noexcept {
@@ -55,13 +54,6 @@ std::size_t write_now(asio::ssl::stream<asio::ip::tcp::socket&>&, std::span<cons
   return 0;
 }
 
-// What can be read without more memory; if that is little, as much again; 0 at the limit.
-std::size_t room_in(const beast::flat_buffer& input) noexcept {
-  const std::size_t room = input.capacity() - input.size();
-  if (room >= input_bytes / 8) return room;
-  return std::min(std::max(input_bytes, input.size()), input.max_size() - input.size());
-}
-
 // The peer went away, as opposed to: it answered what cannot be understood.
 bool is_closed(const error_code& e) noexcept {
   return e == beast::http::error::end_of_stream || e == beast::http::error::partial_message ||
@@ -73,14 +65,14 @@ bool is_closed(const error_code& e) noexcept {
 
 struct client::impl {
   impl(const asio::any_io_executor& executor, endpoint to, options o, std::shared_ptr<asio::ssl::context> tls)
-      : link(executor, std::move(to), std::move(tls)), limits(o) {
-    input.reserve(input_bytes);
-  }
+      : link(executor, std::move(to), std::move(tls)), limits(o) {}
 
   asio::awaitable<result<response>> send(const request& r, milliseconds timeout);
   template <class Stream>
   asio::awaitable<error_code> exchange(Stream& stream, std::string_view body);
-  bool parse_input(error_code& e);
+  template <class Stream>
+  void read(Stream& stream, error_code& e);
+  void parse(std::string_view came, error_code& e);
   bool write_head(const request& r);
   failure failed(const error_code& e, bool timed_out, milliseconds timeout) const;
   response received();
@@ -88,7 +80,7 @@ struct client::impl {
   connection link;
   options limits;
   std::string head;
-  beast::flat_buffer input{input_bytes_max};
+  std::string unread;  ///< what came of an answer and is not understood yet
   answer got;
   std::optional<answer_parser> parser;
   bool cancelled = false;  ///< closed from outside during this call
@@ -128,30 +120,53 @@ asio::awaitable<error_code> client::impl::exchange(Stream& stream, std::string_v
     parser.emplace(got, limits);
     co_return e;
   }
+  // No memory is kept for an answer until it comes: hundreds of long polls wait at once.
   do {  // 1xx answers come before the one that was asked for
     parser.emplace(got, limits);
     parser->eager(true);
-    while (!parse_input(e) && !e) {
-      const std::size_t room = room_in(input);
-      if (room == 0) co_return beast::http::error::buffer_overflow;
-      const std::size_t n =
-          co_await stream.async_read_some(input.prepare(room), asio::redirect_error(asio::use_awaitable, e));
-      input.commit(n);
+    parse({}, e);
+    while (!parser->is_done() && !e) {
+      if constexpr (std::is_same_v<Stream, asio::ip::tcp::socket>) {
+        co_await stream.async_wait(asio::socket_base::wait_read,
+                                   asio::redirect_error(asio::use_awaitable, e));
+      } else {  // what is decrypted already makes no socket readable
+        std::array<char, 64> first;
+        const std::size_t n = co_await stream.async_read_some(asio::buffer(first),
+                                                              asio::redirect_error(asio::use_awaitable, e));
+        unread.append(first.data(), n);
+      }
+      if (!e) read(stream, e);
       if (e == asio::error::eof && parser->got_some()) parser->put_eof(e);
-      if (e || parser->is_done()) co_return e;
     }
   } while (!e && got.status / 100 == 1);
   co_return e;
 }
 
-// Gives the parser what is in `input`. True when the answer is whole.
-bool client::impl::parse_input(error_code& e) {
-  while (input.size() > 0 && !parser->is_done()) {
-    const std::size_t used = parser->take(input.data(), e);
-    input.consume(used);
+// Reads what has come, without waiting, and parses it.
+template <class Stream>
+void client::impl::read(Stream& stream, error_code& e) {
+  std::array<char, read_bytes> came;
+  const std::size_t n = stream.read_some(asio::buffer(came), e);
+  if (e == asio::error::would_block || e == asio::error::try_again) e = {};
+  error_code refused;
+  parse({came.data(), n}, refused);
+  if (refused || parser->is_done()) e = refused;
+}
+
+// Gives the parser what came, behind what it did not understand before.
+void client::impl::parse(std::string_view came, error_code& e) {
+  if (!unread.empty()) came = unread += came;
+  while (!came.empty() && !parser->is_done()) {
+    const std::size_t used = parser->take(asio::buffer(came), e);
+    came.remove_prefix(used);
     if (e || used == 0) break;
   }
-  return parser->is_done();
+  if (unread.empty()) {
+    unread = came;
+  } else {
+    unread.erase(0, unread.size() - came.size());
+  }
+  if (!e && unread.size() > unread_bytes_max) e = beast::http::error::buffer_overflow;
 }
 
 asio::awaitable<result<response>> client::impl::send(const request& r, milliseconds timeout) {
@@ -169,7 +184,7 @@ asio::awaitable<result<response>> client::impl::send(const request& r, milliseco
   for (;;) {
     const bool reused = link.is_open();
     if (!reused) {
-      input.clear();
+      unread.clear();
       auto opened = co_await link.open(limits.connect_timeout);
       if (cancelled) co_return failure{errc::cancelled, "connection closed on demand"};
       if (!opened) co_return opened.error();
@@ -192,7 +207,7 @@ asio::awaitable<result<response>> client::impl::send(const request& r, milliseco
 
 response client::impl::received() {
   // Bytes that nobody asked for would be taken for the next answer.
-  if (!parser->keep_alive() || input.size() > 0) link.close();
+  if (!parser->keep_alive() || !unread.empty()) link.close();
   const std::size_t size = got.body.size();
   got.body.append(response::body_padding, '\0');
   return {.status = got.status,
@@ -217,7 +232,7 @@ failure client::impl::failed(const error_code& e, bool timed_out, milliseconds t
   if (e == beast::http::error::header_limit || e == beast::http::error::buffer_overflow) {
     return {errc::too_large,
             fmt::format("{}: the answer's header, or a line in it, is over {} bytes", where,
-                        e == beast::http::error::header_limit ? limits.header_bytes_max : input_bytes_max)};
+                        e == beast::http::error::header_limit ? limits.header_bytes_max : unread_bytes_max)};
   }
   if (e == beast::http::error::body_limit) {
     return {errc::too_large,

@@ -203,6 +203,17 @@ TEST_CASE("an idle connection that the server closed is replaced once") {
   }
 }
 
+TEST_CASE("an answer may be larger than what is read at once") {
+  const std::size_t size = GENERATE(as<std::size_t>(), 32 * 1024 - 64, 32 * 1024, 1'000'000);
+  const std::string body(size, 'x');
+  fixture f({{{http_reply(200, body)}, {http_reply(200, "next")}}});
+  const seen s = f.send();
+  CHECK(s.body == body);
+  CHECK(s.padded);
+  CHECK(f.send().body == "next");
+  CHECK(f.server.connections == 1);
+}
+
 TEST_CASE("an answer that breaks off is a failure, and not asked for again") {
   fixture f({{{http_reply(200, "one")}, {http_reply(200, "0123456789").substr(0, 45), true}},
              {{http_reply(200, "three")}}});
@@ -221,6 +232,16 @@ TEST_CASE("a slow drip does not outlast the deadline") {
   CHECK(s.code == errc::timed_out);
   CHECK(std::chrono::steady_clock::now() - begin < 2s);
   CHECK(s.what.find("127.0.0.1") != std::string::npos);
+  CHECK(f.send().body == "next");
+}
+
+TEST_CASE("interim answers without end do not outlast the deadline") {
+  std::string interim;
+  for (int i = 0; i < 1'000'000; ++i) interim += "HTTP/1.1 100 Continue\r\n\r\n";
+  fixture f({{{interim}}, {{http_reply(200, "next")}}});
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(f.send({.body = "{}"}, 50ms).code == errc::timed_out);
+  CHECK(std::chrono::steady_clock::now() - begin < 1s);
   CHECK(f.send().body == "next");
 }
 

@@ -102,6 +102,27 @@ TEST_CASE("a certificate of the CA bundle is accepted, and the connection kept")
   CHECK(ask(c, bundle.path(), "localhost") == "one two 1");
 }
 
+TEST_CASE(
+    "answers under TLS may be of many records, or of many small ones, and none is taken that is cut off") {
+  const certificate c = make_certificate();
+  const tests::text_file bundle(c.pem);
+  boost::asio::io_context loop;
+  ssl::context tls = server_context(c);
+  const std::string large(300'000, 'x');
+  tests::http_script server(loop,
+                            {{{http_reply(200, large)},
+                              {.reply = http_reply(200, std::string(100, 'y')), .drip = 1ms},
+                              {.reply = "HTTP/1.1 200 OK\r\n\r\n" + large, .close = true}}},
+                            &tls);
+  http::client client(loop.get_executor(),
+                      http::parse_endpoint("https://127.0.0.1:" + std::to_string(server.port())).value(), {},
+                      http::make_tls_context(bundle.path()).value());
+  CHECK(tests::run_on(loop, body_or_failure(client)) == large);
+  CHECK(tests::run_on(loop, body_or_failure(client)) == std::string(100, 'y'));
+  CHECK(has(tests::run_on(loop, body_or_failure(client)), "in the middle of its answer"));
+  CHECK(server.connections == 1);
+}
+
 TEST_CASE("a second connection resumes the TLS session of the first") {
   const certificate c = make_certificate();
   const tests::text_file bundle(c.pem);
