@@ -54,6 +54,18 @@ std::size_t write_now(asio::ssl::stream<asio::ip::tcp::socket&>&, std::span<cons
   return 0;
 }
 
+// What can be read at once. Of TLS that is the rest of a record: more would be read from the socket for as
+// long as a server sends records that hold nothing.
+std::size_t read_now(asio::ip::tcp::socket& socket, asio::mutable_buffer into, error_code& e) {
+  const std::size_t n = socket.read_some(asio::buffer(into), e);
+  if (e == asio::error::would_block || e == asio::error::try_again) e = {};
+  return n;
+}
+std::size_t read_now(asio::ssl::stream<asio::ip::tcp::socket&>& stream, asio::mutable_buffer into,
+                     error_code& e) {
+  return SSL_pending(stream.native_handle()) > 0 ? stream.read_some(asio::buffer(into), e) : 0;
+}
+
 // The peer went away, as opposed to: it answered what cannot be understood.
 bool is_closed(const error_code& e) noexcept {
   return e == beast::http::error::end_of_stream || e == beast::http::error::partial_message ||
@@ -71,7 +83,7 @@ struct client::impl {
   template <class Stream>
   asio::awaitable<error_code> exchange(Stream& stream, std::string_view body);
   template <class Stream>
-  void read(Stream& stream, error_code& e);
+  void read(Stream& stream, std::string_view first, error_code& e);
   void parse(std::string_view came, error_code& e);
   bool write_head(const request& r);
   failure failed(const error_code& e, bool timed_out, milliseconds timeout) const;
@@ -129,25 +141,26 @@ asio::awaitable<error_code> client::impl::exchange(Stream& stream, std::string_v
       if constexpr (std::is_same_v<Stream, asio::ip::tcp::socket>) {
         co_await stream.async_wait(asio::socket_base::wait_read,
                                    asio::redirect_error(asio::use_awaitable, e));
+        if (!e) read(stream, {}, e);
       } else {  // what is decrypted already makes no socket readable
         std::array<char, 64> first;
         const std::size_t n = co_await stream.async_read_some(asio::buffer(first),
                                                               asio::redirect_error(asio::use_awaitable, e));
-        unread.append(first.data(), n);
+        if (!e) read(stream, {first.data(), n}, e);
       }
-      if (!e) read(stream, e);
       if (e == asio::error::eof && parser->got_some()) parser->put_eof(e);
     }
   } while (!e && got.status / 100 == 1);
   co_return e;
 }
 
-// Reads what has come, without waiting, and parses it.
+// Reads what has come behind `first`, without waiting, and parses it.
 template <class Stream>
-void client::impl::read(Stream& stream, error_code& e) {
+void client::impl::read(Stream& stream, std::string_view first, error_code& e) {
   std::array<char, read_bytes> came;
-  const std::size_t n = stream.read_some(asio::buffer(came), e);
-  if (e == asio::error::would_block || e == asio::error::try_again) e = {};
+  first.copy(came.data(), first.size());
+  const auto rest = asio::buffer(came) + first.size();
+  const std::size_t n = first.size() + read_now(stream, rest, e);
   error_code refused;
   parse({came.data(), n}, refused);
   if (refused || parser->is_done()) e = refused;

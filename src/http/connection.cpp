@@ -35,6 +35,7 @@ connection::connection(const asio::any_io_executor& executor, endpoint to,
 
 void connection::close() noexcept {
   established_ = false;
+  closed_ = true;
   error_code ignored;
   socket_.close(ignored);
   if (lookup_) {
@@ -68,11 +69,13 @@ asio::awaitable<error_code> connection::find_addresses(tcp::resolver::results_ty
 asio::awaitable<result<>> connection::open(std::chrono::milliseconds timeout) {
   const deadline limit(socket_.get_executor(), timeout, [this] { close(); });
   secure_.reset();
+  closed_ = false;
   error_code e;
   socket_.close(e);
 
   tcp::resolver::results_type addresses;
   e = co_await find_addresses(addresses);
+  if (closed_) e = asio::error::operation_aborted;  // when the lookup had ended, and nobody knew yet
   if (!e) {
     co_await asio::async_connect(socket_, addresses, asio::redirect_error(asio::use_awaitable, e));
   }
@@ -128,6 +131,23 @@ std::string_view remedy(long verified, const error_code& e) {
   return not_tls ? "the server does not speak TLS there: is it http:// or another port?" : "";
 }
 
+// Whether the same two would disagree again.
+bool is_lasting(const error_code& e) {
+  if (e.category() != asio::error::get_ssl_category()) return false;
+  switch (ERR_GET_REASON(static_cast<unsigned long>(e.value()))) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+    case SSL_R_TLSV1_ALERT_INSUFFICIENT_SECURITY:
+    case SSL_R_TLSV1_UNRECOGNIZED_NAME:
+    case SSL_R_NO_PROTOCOLS_AVAILABLE:
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_HTTPS_PROXY_REQUEST: return true;
+    default: return false;
+  }
+}
+
 }  // namespace
 
 asio::awaitable<result<>> connection::shake_hands() {
@@ -153,8 +173,9 @@ asio::awaitable<result<>> connection::shake_hands() {
   const std::string why = verified != X509_V_OK                     ? X509_verify_cert_error_string(verified)
                           : e == asio::ssl::error::stream_truncated ? "the server closed the connection"
                                                                     : e.message();
-  // A link that breaks in mid-handshake says nothing about TLS: the next may hold.
-  const bool refused = verified != X509_V_OK || e.category() == asio::error::get_ssl_category();
+  // A link that breaks in mid-handshake, or a server that is being replaced and sends an alert, says nothing
+  // about TLS: the next may hold.
+  const bool refused = verified != X509_V_OK || is_lasting(e);
   co_return failure{refused ? errc::tls_refused : errc::connection_closed,
                     fmt::format("TLS with {}: {}", to_string(to_), why), std::string(remedy(verified, e))};
 }

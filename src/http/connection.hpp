@@ -45,6 +45,7 @@ class connection {
   std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> secure_;
   std::shared_ptr<lookup> lookup_;  ///< while one is under way
   bool established_ = false;
+  bool closed_ = false;  ///< while it was being opened
 };
 
 }  // namespace sluice::http

@@ -10,7 +10,9 @@
 namespace sluice::http {
 namespace {
 
+// A password must not be echoed: the message names no part of what may hold one.
 failure refused(std::string_view url, std::string_view why) {
+  if (url.find('@') != url.npos) url = "...@...";
   return {errc::bad_configuration, fmt::format("endpoint \"{}\": {}", url, why),
           "write it as http://host:port or https://host"};
 }
@@ -27,8 +29,7 @@ result<endpoint> parse_endpoint(std::string_view url) {
   if (!e.tls && u.scheme_id() != boost::urls::scheme::http) {
     return refused(url, "its scheme is neither http nor https");
   }
-  // A password must not be echoed: the message names no part of such a URL.
-  if (u.has_userinfo()) return refused("...@...", "user and password have no place in it");
+  if (u.has_userinfo()) return refused(url, "user and password have no place in it");
   if (u.has_fragment()) return refused(url, "it has a fragment (#)");
   if (u.encoded_host().empty()) return refused(url, "it has no host");
 

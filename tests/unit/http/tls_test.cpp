@@ -53,12 +53,18 @@ std::string ask(const certificate& c, const std::string& ca_bundle, const std::s
          std::to_string(server.connections);
 }
 
+enum class farewell { none, reset, alert };
+
 /// Takes the client's hello, and leaves.
-asio::awaitable<void> hang_up(tcp::acceptor& acceptor, bool reset) {
+asio::awaitable<void> hang_up(tcp::acceptor& acceptor, farewell how) {
   tcp::socket socket = co_await acceptor.async_accept(asio::use_awaitable);
   std::array<char, 16> hello{};
   co_await socket.async_read_some(asio::buffer(hello), asio::use_awaitable);
-  if (reset) {
+  if (how == farewell::alert) {  // a fatal internal_error (RFC 8446, section 6)
+    const std::array<unsigned char, 7> alert = {21, 3, 3, 0, 2, 2, 80};
+    co_await asio::async_write(socket, asio::buffer(alert), asio::use_awaitable);
+  }
+  if (how == farewell::reset) {
     socket.set_option(asio::socket_base::linger(true, 0));
   } else {
     socket.shutdown(tcp::socket::shutdown_send);
@@ -191,10 +197,10 @@ TEST_CASE("a handshake that the server does not answer ends") {
 }
 
 TEST_CASE("a handshake that the server breaks off is the link's fault: it may pass") {
-  const bool reset = GENERATE(false, true);
+  const auto how = GENERATE(farewell::none, farewell::reset, farewell::alert);
   boost::asio::io_context loop;
   tcp::acceptor acceptor(loop, {asio::ip::address_v4::loopback(), 0});
-  asio::co_spawn(loop, hang_up(acceptor, reset), [](const std::exception_ptr&) {});
+  asio::co_spawn(loop, hang_up(acceptor, how), [](const std::exception_ptr&) {});
   http::client client = client_of(loop, acceptor.local_endpoint().port(), {});
   const auto answer = tests::run_on(loop, client.send({.body = "{}"}, 5s));
   REQUIRE(!answer);
