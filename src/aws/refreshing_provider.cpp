@@ -26,11 +26,11 @@ bool refreshing_provider::is_due(bool refresh) const {
 
 asio::awaitable<result<std::shared_ptr<const credentials>>> refreshing_provider::get(
     bool refresh, asio::cancellation_slot end) {
-  if (fetching_ ? refresh || has_ended() : is_due(refresh)) {
-    if (!fetching_) start_fetch();
-    // A source that fails before it waits for anything has ended already.
-    bool waited = true;  // g++ 12 loses its place at a co_return under a condition that waits
-    if (fetching_) waited = co_await wait_for_fetch(end);
+  const bool wanted = refresh || has_ended();  // else what is at hand will do while others are fetched
+  if (!fetching_ && is_due(refresh)) start_fetch();
+  // A source that fails before it waits for anything has ended already.
+  if (fetching_ && wanted) {
+    const bool waited = co_await wait_for_fetch(end);
     if (!waited) co_return failure{errc::cancelled, "the wait for credentials was ended on demand"};
   }
   if (broken_) std::rethrow_exception(broken_);

@@ -9,6 +9,7 @@
 #include "aws/credentials_document.hpp"
 #include "aws/signer.hpp"
 #include "aws/sigv4.hpp"
+#include "core/verdict.hpp"
 
 namespace sluice::aws {
 namespace {
@@ -65,16 +66,25 @@ boost::asio::awaitable<result<credentials>> assumed_role_source::fetch() {
   co_return co_await try_again(network_, tries, once);
 }
 
+// Keys that STS refuses may have been replaced since they were read.
 boost::asio::awaitable<result<credentials>> assumed_role_source::fetch_once() {
   auto keys = co_await base_->get();
   if (!keys) co_return keys.error();
+  auto role = co_await assume(**keys);
+  if (role || classify(role.error()) != verdict::auth) co_return role;
+  auto fresh = co_await base_->get(true);
+  if (!fresh || (*keys)->has_same_keys(**fresh)) co_return role;
+  co_return co_await assume(**fresh);
+}
+
+boost::asio::awaitable<result<credentials>> assumed_role_source::assume(const credentials& keys) {
   std::string body = form("AssumeRole", role_);
   append_field(body, "ExternalId", role_.external_id);
 
   signer signer(sts_.region, "sts");
   const http::endpoint& to = sts_.at.endpoint;
   const std::array<sigv4::header, 1> to_sign = {{{"content-type", content_type}}};
-  const auto s = signer.sign(**keys, "POST", to.host_header, to.target, to_sign, body, network_.now());
+  const auto s = signer.sign(keys, "POST", to.host_header, to.target, to_sign, body, network_.now());
   const std::array<http::header, 4> headers = {{{"Content-Type", content_type},
                                                 {"X-Amz-Date", s.date},
                                                 {"Authorization", s.authorization},

@@ -33,6 +33,7 @@ class assumed_role_source final : public credentials_source {
 
  private:
   boost::asio::awaitable<result<credentials>> fetch_once();
+  boost::asio::awaitable<result<credentials>> assume(const credentials& keys);
 
   role role_;
   std::shared_ptr<credentials_provider> base_;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "aws/signer.hpp"
@@ -24,11 +25,6 @@ constexpr std::string_view content_type = "application/x-amz-json-1.0";
 bool may_be_skew(const error_code& code) {
   return code == aws_errc::clock_skew || code == aws_errc::signature_mismatch ||
          code == aws_errc::access_denied;
-}
-
-bool same(const aws::credentials& a, const aws::credentials& b) {
-  return a.access_key_id == b.access_key_id && a.secret_access_key == b.secret_access_key &&
-         a.session_token == b.session_token;
 }
 
 }  // namespace
@@ -57,7 +53,7 @@ struct client::impl {
   asio::awaitable<result<std::string_view>> run(call c);
   asio::awaitable<result<http::response>> send(const call& c, const aws::credentials& keys,
                                                std::chrono::sys_seconds at);
-  std::chrono::seconds skew_of(std::string_view date) const;
+  std::optional<std::chrono::seconds> skew_of(std::string_view date) const;
   call_context context(const call& c) const;
   /// Adds what was asked, and of which queue, to a failure.
   template <class T>
@@ -84,10 +80,10 @@ call_context client::impl::context(const call& c) const {
   return about;
 }
 
-// The server's clock minus ours; zero if it does not say.
-std::chrono::seconds client::impl::skew_of(std::string_view date) const {
+// The server's clock minus ours, if it says.
+std::optional<std::chrono::seconds> client::impl::skew_of(std::string_view date) const {
   const auto theirs = parse_http_date(date);
-  return theirs ? *theirs - shared->now() : 0s;
+  return theirs ? std::optional(*theirs - shared->now()) : std::nullopt;
 }
 
 asio::awaitable<result<http::response>> client::impl::send(const call& c, const aws::credentials& keys,
@@ -118,7 +114,8 @@ asio::awaitable<result<std::string_view>> client::impl::run(call c) {
   bool refreshed = false;
   bool clock_mended = false;
   for (;;) {
-    auto answer = co_await send(c, **keys, shared->now() + shared->clock_offset);
+    const auto offset = shared->clock_offset;  // another call may mend it meanwhile
+    auto answer = co_await send(c, **keys, shared->now() + offset);
     if (!answer) co_return located(c, std::move(answer)).error();
     if (answer->status / 100 == 2) co_return answer->body;
     if (closed) co_return failure{errc::cancelled, "closed on demand"};
@@ -126,10 +123,9 @@ asio::awaitable<result<std::string_view>> client::impl::run(call c) {
     const refusal r =
         decoder().refused(answer->status, answer->body, answer->error_type, answer->query_error);
     const auto skew = skew_of(answer->date);
-    const auto remaining = skew - shared->clock_offset;
-    if (!clock_mended && may_be_skew(r.code) && std::chrono::abs(remaining) > skew_tolerated) {
+    if (!clock_mended && may_be_skew(r.code) && skew && std::chrono::abs(*skew - offset) > skew_tolerated) {
       clock_mended = true;
-      shared->clock_offset = skew;
+      shared->clock_offset = *skew;
       continue;
     }
     if (!refreshed && classify(r.code) == verdict::auth) {
@@ -137,13 +133,13 @@ asio::awaitable<result<std::string_view>> client::impl::run(call c) {
       auto fresh = co_await shared->credentials->get(true, end_wait.slot());
       if (closed) co_return failure{errc::cancelled, "closed on demand"};
       if (!fresh) co_return fresh.error();
-      const bool changed = !same(**keys, **fresh);
+      const bool changed = !(*keys)->has_same_keys(**fresh);
       keys = std::move(fresh);
       if (changed) continue;
     }
     auto about = context(c);
     about.credentials = (*keys)->source;
-    about.clock_skew = skew;
+    about.clock_skew = skew.value_or(0s);
     co_return explain(r, about);
   }
 }

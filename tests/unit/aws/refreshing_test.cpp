@@ -85,11 +85,12 @@ TEST_CASE("one fetch serves until fifteen minutes before the end") {
   CHECK(p.script.fetches == 1);
   p.now += 2min;
   p.will_give("second", 1h);
+  CHECK(p.get() == "first");  // fetched beside that
   CHECK(p.get() == "second");
   CHECK(p.script.fetches == 2);
 }
 
-TEST_CASE("while one caller fetches, the others go on with the old, until it ends") {
+TEST_CASE("while new ones are fetched, all go on with the old, until these end") {
   refreshing p;
   asio::steady_timer gate(p.loop, asio::steady_timer::time_point::max());
   p.will_give("old", 20min);
@@ -97,13 +98,13 @@ TEST_CASE("while one caller fetches, the others go on with the old, until it end
   p.now += 10min;
   p.script.gate = &gate;
   p.will_give("new", 1h);
-  p.start();  // fetches
-  p.start();
+  p.start();  // whoever is first fetches, but does not wait: it may be a heartbeat's call
   p.start();
   CHECK(p.got == std::vector<std::string>{"old", "old", "old"});
   CHECK(p.script.fetches == 2);
 
   p.now += 11min;  // it has ended
+  p.start();
   p.start();
   CHECK(p.got.size() == 3);
   gate.cancel();
@@ -124,6 +125,7 @@ TEST_CASE("a fetch that fails is no matter while there is time, and is tried aga
   CHECK(p.script.fetches == 2);
   p.now += 1s;
   p.will_give("new", 1h);
+  CHECK(p.get() == "old");
   CHECK(p.get() == "new");
 }
 

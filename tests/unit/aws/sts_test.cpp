@@ -128,3 +128,26 @@ TEST_CASE("a refusal of STS shows its code, never its text; what may pass is tri
                                   {{role_reply("AT-LAST")}}});
   CHECK(first_of(busy)->access_key_id == "AT-LAST");
 }
+
+TEST_CASE("keys that STS refuses are read again, once: another program may have replaced them") {
+  const std::string expired = http_reply(
+      403, "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code></Error></ErrorResponse>");
+  SECTION("and are others now") {
+    with_sts a(role_and_source, {{{expired}}, {{role_reply("ASIA")}}});
+    auto provider = a.provider().value();
+    std::ofstream(a.files.config()) << std::string(role_and_source)
+                                           .replace(std::string_view(role_and_source).find("= BASE"), 6,
+                                                    "= NEXT");
+    CHECK(run_on(a.loop, get(provider))->access_key_id == "ASIA");
+    REQUIRE(a.server.requests.size() == 2);
+    CHECK(holds(a.server.requests[0], "Credential=BASE/"));
+    CHECK(holds(a.server.requests[1], "Credential=NEXT/"));
+  }
+  SECTION("and are the same") {
+    with_sts a(role_and_source, {{{expired}}, {{role_reply("ASIA")}}});
+    const auto c = first_of(a);
+    REQUIRE(!c);
+    CHECK(classify(c.error()) == verdict::auth);
+    CHECK(a.server.requests.size() == 1);
+  }
+}

@@ -215,6 +215,34 @@ TEST_CASE("a skewed clock is mended once, and stays mended") {
   }
 }
 
+TEST_CASE("a skewed clock is mended for each call that was refused for it, whoever mends it") {
+  const auto refused = refusal("InvalidSignatureException", 403, "Date: Fri, 02 Jan 2026 03:14:05 GMT\r\n");
+  boost::asio::io_context loop;
+  http_script server(loop, {{{refused}, {http_reply(200, done)}}, {{refused}, {http_reply(200, done)}}});
+  const auto shared = std::make_shared<session>();
+  shared->endpoint = http::parse_endpoint(server.url()).value();
+  shared->region = "us-east-1";
+  shared->credentials = std::make_shared<scripted_credentials>();
+  shared->now = [] { return now; };
+  client one(loop.get_executor(), shared), other(loop.get_executor(), shared);
+  static constexpr std::string_view handles[] = {"a", "b"};
+  int right = 0;
+  for (client* c : {&one, &other}) {
+    boost::asio::co_spawn(loop, c->delete_batch(url, handles),
+                          [&](const std::exception_ptr&, const auto& r) { right += r ? 1 : 0; });
+  }
+  loop.run_for(5s);
+  CHECK(right == 2);
+  CHECK(shared->clock_offset == 600s);
+}
+
+TEST_CASE("a refusal that does not say the time leaves the clock as it is") {
+  fixture f({{refusal("AccessDenied", 403)}});
+  f.shared->clock_offset = 600s;
+  CHECK(!f.delete_two());
+  CHECK(f.shared->clock_offset == 600s);
+}
+
 TEST_CASE("throttling is the caller's to handle") {
   fixture f({{refusal("RequestThrottled", 403)}});
   const auto r = f.delete_two();
