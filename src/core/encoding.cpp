@@ -1,5 +1,7 @@
 #include "core/encoding.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace sluice {
@@ -180,6 +182,24 @@ std::optional<std::string> unbase64url(std::string_view text) {
 
 std::size_t characters_in(std::string_view text) noexcept {
   return static_cast<std::size_t>(std::ranges::count_if(text, starts_character));
+}
+
+std::string without_controls(std::string_view text) {
+  std::string out;
+  const auto append = [&out](unsigned code) { out += fmt::format("\\u{:04x}", code); };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    if (byte < 0x20U || byte == 0x7FU) {
+      append(byte);
+    } else if (byte == 0xC2U && next >= 0x80U && next < 0xA0U) {
+      append(next);
+      ++i;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
 }
 
 }  // namespace sluice

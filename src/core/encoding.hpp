@@ -42,6 +42,9 @@ constexpr bool starts_character(char c) noexcept {
   return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
 }
 std::size_t characters_in(std::string_view text) noexcept;
+/// The text with each control character (C0, DEL, C1; U+0000 to U+009F) as \u00XX, so that a terminal shows
+/// it, and does not obey. UTF-8.
+std::string without_controls(std::string_view text);
 
 inline std::span<const std::byte> bytes_of(std::string_view text) noexcept {
   return std::as_bytes(std::span(text.data(), text.size()));

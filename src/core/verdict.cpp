@@ -1,9 +1,27 @@
 #include "core/verdict.hpp"
 
+#include <algorithm>
+#include <array>
 #include <boost/system/errc.hpp>
+#include <string_view>
 
 namespace sluice {
 namespace {
+
+using namespace std::string_view_literals;
+
+// A routine that a row meets, such as a trigger: no case fits it, more than one row where one is wanted, no
+// RETURN, RAISE, an error of PL/Python's.
+constexpr std::array routine_classes = {"09"sv, "20"sv, "21"sv, "27"sv, "2F"sv, "38"sv, "P0"sv};
+// The others of PostgreSQL's appendix A that are named nowhere below: the session is not what it should be.
+constexpr std::array other_classes = {"00"sv, "01"sv, "02"sv, "03"sv, "0B"sv, "0F"sv, "0L"sv,
+                                      "0P"sv, "0Z"sv, "24"sv, "25"sv, "26"sv, "2B"sv, "2D"sv,
+                                      "34"sv, "3B"sv, "72"sv, "F0"sv, "HV"sv};
+
+template <std::size_t N>
+bool is_any_of(const std::array<std::string_view, N>& classes, std::string_view group) noexcept {
+  return std::ranges::find(classes, group) != classes.end();
+}
 
 verdict classify_sqlstate(const error_code& code) noexcept {
   const auto text = sqlstate_text(code);
@@ -22,13 +40,15 @@ verdict classify_sqlstate(const error_code& code) noexcept {
     return verdict::reconnect;                 // a standby after failover; idle in transaction
   if (state == "28P01") return verdict::auth;  // password: it may have been rotated
   if (group == "22" || group == "23" || group == "44" || group == "54") return verdict::bad_row;
-  if (group == "P0") return verdict::bad_row;                       // RAISE in a trigger
+  if (is_any_of(routine_classes, group)) return verdict::bad_row;
   if (state == "XX001" || state == "XX002") return verdict::fatal;  // corruption
   if (group == "58" || group == "XX") return verdict::retry;
-  if (group == "0A" || group == "28" || group == "3D" || group == "3F" || group == "42" || group == "55") {
+  if (group == "0A" || group == "28" || group == "39" || group == "3D" || group == "3F" || group == "42" ||
+      group == "55") {
     return verdict::fatal;
   }
-  return verdict::reconnect;
+  // What is no class of PostgreSQL's own is a trigger's or an extension's word on a row.
+  return is_any_of(other_classes, group) ? verdict::reconnect : verdict::bad_row;
 }
 
 verdict classify_aws(aws_errc e) noexcept {

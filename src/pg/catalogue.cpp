@@ -34,13 +34,15 @@ struct real_column {
 
 constexpr std::string_view columns_sql = R"(
 WITH RECURSIVE c AS (
-  SELECT attname, atttypid AS typid, atttypmod AS typmod, attgenerated <> '' AS generated,
+  SELECT attname, atttypid AS typid, atttypmod AS typmod, attcollation AS collated, attgenerated <> '' AS generated,
          attnotnull AND NOT atthasdef AND attidentity = '' AND attgenerated = '' AS must
   FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped
   UNION ALL
-  SELECT attname, typbasetype, typtypmod, generated, must FROM c JOIN pg_type t ON t.oid = typid WHERE typtype = 'd')
+  SELECT attname, typbasetype, typtypmod, collated, generated, must FROM c JOIN pg_type t ON t.oid = typid WHERE typtype = 'd')
 SELECT attname, format_type(typid, typmod), typname, typtype = 'e',
-       CASE WHEN typname IN ('varchar', 'bpchar', '_varchar') AND typmod > 4 THEN typmod - 4 ELSE 0 END, must, generated
+       CASE WHEN typname IN ('varchar', 'bpchar', '_varchar') AND typmod > 4 THEN typmod - 4 ELSE 0 END, must, generated,
+       (SELECT format(' COLLATE %I.%I', nspname, collname) FROM pg_collation o JOIN pg_namespace n ON n.oid = collnamespace
+        WHERE o.oid = c.collated AND collname <> 'default')
 FROM c JOIN pg_type t ON t.oid = typid WHERE typtype <> 'd')";
 
 /// ON CONFLICT finds a row by a unique index on plain columns that is checked at once.
@@ -196,10 +198,10 @@ SELECT to_regnamespace('sluice') IS NOT NULL, has_schema_privilege(to_regnamespa
        bool_and(has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'SELECT')) FILTER (WHERE relname = 'ledger'),
        max(oid) FILTER (WHERE relname = 'quarantine') IS NOT NULL,
        bool_and(has_table_privilege(oid, 'INSERT')) FILTER (WHERE relname = 'quarantine'),
-       (SELECT count(*) = 2 FROM pg_proc WHERE pronamespace = to_regnamespace('sluice')
-         AND proname IN ('make_partitions', 'drop_partitions')),
+       (SELECT count(*) = 3 FROM pg_proc WHERE pronamespace = to_regnamespace('sluice')
+         AND proname IN ('make_partitions', 'drop_partitions', 'forget_events')),
        (SELECT bool_and(has_function_privilege(oid, 'EXECUTE')) FROM pg_proc
-         WHERE pronamespace = to_regnamespace('sluice') AND proname IN ('make_partitions', 'drop_partitions')),
+         WHERE pronamespace = to_regnamespace('sluice') AND proname IN ('make_partitions', 'drop_partitions', 'forget_events')),
        max(oid) FILTER (WHERE relname = 'business_ledger') IS NOT NULL,
        bool_and(has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'SELECT'))
          FILTER (WHERE relname = 'business_ledger')
@@ -228,7 +230,7 @@ void check_own(const row& r, const record::plan& p, std::string_view user, std::
     want(8, "table sluice.business_ledger", "written", "INSERT, SELECT ON sluice.business_ledger");
   want(4, "table sluice.quarantine", "written", "INSERT ON sluice.quarantine");
   want(6, "the upkeep of the ledger", "called",
-       "EXECUTE ON FUNCTION sluice.make_partitions, sluice.drop_partitions");
+       "EXECUTE ON FUNCTION sluice.make_partitions, sluice.drop_partitions, sluice.forget_events");
 }
 
 }  // namespace
@@ -294,7 +296,8 @@ awaitable<result<target_table>> read_target(connection& c, const record::plan& p
   t.row_security = yes(security->values.at(0), 0);
   auto columns = co_await c.execute(columns_sql, parameters);
   if (!columns) co_return std::move(columns.error().why).in(context);
-  for (const row& r : columns->values) t.types.emplace(r.at(0).value(), r.at(1).value());
+  for (const row& r : columns->values)
+    t.types.emplace(r.at(0).value(), r.at(1).value() + r.at(7).value_or(""));
   auto keys = co_await c.execute(keys_sql, parameters);
   if (!keys) co_return std::move(keys.error().why).in(context);
   std::string index;

@@ -81,6 +81,7 @@ struct connection::impl {
   stream_descriptor socket_;
   boost::asio::cancellation_signal end_wait_;  ///< for a password
   bool closed_outside_ = false;
+  std::size_t turns_ = 0;  ///< of the list of addresses
   std::chrono::milliseconds allowed_{};
   std::chrono::steady_clock::time_point due_{};
 };
@@ -152,7 +153,7 @@ awaitable<result<>> connection::impl::connect() {
   if (!given) {
     auto found = co_await names_.resolve(options_.host, options_.port, due_);
     if (!found) co_return found.error();
-    at = std::move(*found);
+    at = turned(*found, turns_);
   }
 
   pg_ = start_connecting(options_, at);
@@ -164,6 +165,9 @@ awaitable<result<>> connection::impl::connect() {
   while (next == PGRES_POLLING_READING || next == PGRES_POLLING_WRITING) {
     if (auto assigned = assign_socket(); !assigned) co_return ended(assigned.error());
     auto ready = co_await wait(next == PGRES_POLLING_READING ? readiness::read : readiness::write);
+    // libpq goes on to the next address when one refuses, but one that says nothing uses up all of the time:
+    // the next attempt begins behind it.
+    if (!ready && ready.error().code == errc::timed_out) ++turns_;
     if (!ready) co_return ready.error();
     // The poll may close the socket and open another under the same number, which epoll would not know.
     socket_.release();
@@ -233,12 +237,13 @@ awaitable<query_result> connection::impl::answers(bool sent, std::span<const cop
       co_return server_error{.why = ended({errc::bad_answer, "an answer that no query of ours asks for"})};
     }
     next->reset();
-    BOOST_ASSERT_MSG(next_source < sources.size(), "a COPY without a source");
+    if (next_source == sources.size())
+      co_return server_error{.why = ended({errc::bad_answer, "COPY wants rows that no query of ours sends"})};
     if (auto done = co_await send(sources[next_source++]); !done) co_return server_error{.why = done.error()};
   }
   // libpq still takes a terminated connection for a good one here (57P01).
-  if (PQstatus(pg_) == CONNECTION_BAD || (all.refused && classify(all.refused->why) == verdict::reconnect))
-    finish();
+  const bool lost = all.refused && !all.refused->raised && classify(all.refused->why) == verdict::reconnect;
+  if (PQstatus(pg_) == CONNECTION_BAD || lost) finish();
   if (all.refused) co_return std::move(*all.refused);
   co_return std::move(all.got);
 }

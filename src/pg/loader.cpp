@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -19,6 +20,7 @@ using boost::asio::awaitable;
 using clock = std::chrono::steady_clock;
 
 constexpr std::string_view foreign_key = "23503";
+constexpr std::string_view unique_key = "23505";
 
 /// How a transaction ended.
 enum class ending {
@@ -54,7 +56,7 @@ class loading {
   void begin();
   awaitable<result<ending>> fast();
   awaitable<result<ending>> careful(bool constraints_now);
-  awaitable<result<>> begin_claiming(bool constraints_now);
+  awaitable<result<ending>> begin_claiming(bool constraints_now);
   std::size_t append_rows(std::string& sql) const;
   awaitable<result<ending>> copy_in_runs();
   awaitable<result<ending>> copy_with_parents(std::vector<std::size_t> messages);
@@ -82,6 +84,7 @@ class loading {
   refusals found_;          ///< by the COPYs of copy_these
   savepoint part_ = savepoint::none;
   bool claimed_ = false;
+  bool routed_anew_ = false;  ///< after partitions had changed
   int tries_ = 0;
   clock::time_point began_ = clock::now();
   clock::duration copying_{}, committing_{};
@@ -190,12 +193,23 @@ failure loading::not_loaded(server_error e, std::string_view where) const {
 /// Whether one row's data is to blame, and not the table's shape.
 bool is_bad_row(const server_error& e, const load_plan& plan) {
   const verdict v = classify(e.why);
-  if (e.raised && !may_pass(v)) return true;
-  if (v != verdict::bad_row) return false;
+  // An internal error, as extensions' types call a value that they do not take: tried again part by part, it
+  // is found to be a row's, or has passed.
+  if (e.why.code == sqlstate("XX000")) return true;
   const std::string state = to_string(sqlstate_text(e.why.code));
+  // Whatever a trigger raises is about its row, but for what asks to wait.
+  constexpr std::array to_wait = {"08", "25", "40", "53", "55", "57", "58"};
+  if (e.raised) return !may_pass(v) || std::ranges::find(to_wait, state.substr(0, 2)) == to_wait.end();
+  if (v != verdict::bad_row) return false;
   if (state == "22P03" || state == "22P04") return false;
   const bool written = e.column.empty() || std::ranges::find(plan.columns, e.column) != plan.columns.end();
   return state != "23502" || written;
+}
+
+/// A row went to the default partition while that of its range was attached: the statement had looked before
+/// that was committed, and PostgreSQL found so after. Such a refusal names no constraint.
+bool is_stale_route(const server_error& e) {
+  return e.why.code == sqlstate("23514") && e.constraint.empty();
 }
 
 result<ending> committed(const rows& answer) {
@@ -240,10 +254,13 @@ awaitable<result<ending>> loading::fast() {
   }
   const server_error& e = done.error();
   const bool in_keys = e.statement >= plan_.begin_statements && e.statement < rows_at;
-  if (in_keys && e.why.code == sqlstate("23505")) co_return ending::conflict;
+  if (in_keys && (e.why.code == sqlstate("23505") || is_stale_route(e))) co_return ending::conflict;
   const bool in_rows = !messages.empty() && e.statement >= rows_at;
   if (!in_rows || !is_bad_row(e, plan_)) co_return not_loaded(e, in_rows ? "rows" : "ledger");
-  if (const auto at = culprit(messages, e)) segment_.refuse(messages[*at], refusal_for(e));
+  // What has that key may itself be refused yet, and the next statement goes by the partitions as they are.
+  const bool may_pass_yet = e.why.code == sqlstate(unique_key) || is_stale_route(e);
+  if (const auto at = culprit(messages, e); at && !may_pass_yet)
+    segment_.refuse(messages[*at], refusal_for(e));
   co_return ending::row_refused;
 }
 
@@ -253,7 +270,7 @@ void loading::begin() {
   claims_.begin();
 }
 
-awaitable<result<>> loading::begin_claiming(bool constraints_now) {
+awaitable<result<ending>> loading::begin_claiming(bool constraints_now) {
   begin();
   std::string sql = plan_.begin;
   if (constraints_now) sql += "; SET CONSTRAINTS ALL IMMEDIATE";
@@ -268,11 +285,13 @@ awaitable<result<>> loading::begin_claiming(bool constraints_now) {
     const bool as_of_now = plan_.claims_in == ledger::quarantine;
     if (!sql.empty()) sql += "; ";
     auto given = co_await c_.query(sql + claims_.choose(in).claim_sql(as_of_now));
+    if (!given && is_stale_route(given.error()) && !std::exchange(routed_anew_, true))
+      co_return ending::conflict;
     if (!given) co_return not_loaded(given.error(), "claim in the ledger");
-    if (auto taken = claims_.answered(*given); !taken) co_return taken;
+    if (auto taken = claims_.answered(*given); !taken) co_return taken.error();
     sql.clear();
   }
-  co_return result<>{};
+  co_return ending::committed;
 }
 
 /// Those that the table refuses, or drops, are in `found_` then.
@@ -302,6 +321,7 @@ awaitable<result<ending>> loading::copy_these(std::vector<std::size_t> messages)
       continue;
     }
     const server_error& e = done.error();
+    if (is_stale_route(e) && !std::exchange(routed_anew_, true)) continue;
     const bool in_rows = e.statement >= copy_at && e.statement < rows_end;
     if (!in_rows || !is_bad_row(e, plan_)) co_return not_loaded(e, "rows");
     auto at = culprit(run, e);
@@ -312,24 +332,35 @@ awaitable<result<ending>> loading::copy_these(std::vector<std::size_t> messages)
 }
 
 /// Copies until those that are refused for a foreign key, who are in `found_` then, do not become fewer: a
-/// row that refers to another of its segment is refused where that one comes in a later run.
+/// row that refers to another of its segment is refused where that one comes in a later run. And one whose
+/// key another of its segment had is in its place once that one is refused for something else: it is tried
+/// once more, first.
 awaitable<result<ending>> loading::copy_with_parents(std::vector<std::size_t> messages) {
+  bool rivals_tried = false;
   for (std::size_t before = 0; messages.size() != before;) {
     before = messages.size();
     found_.clear();
     if (auto copied = co_await copy_these(messages); !copied) co_return copied;
+    const auto has_rival = [](const auto& refused) { return refused.second.sqlstate == unique_key; };
+    const bool rivals_too = !std::exchange(rivals_tried, true) && !std::ranges::all_of(found_, has_rival);
+    std::vector<std::size_t> rivals;
     messages.clear();
     refusals left;
-    for (auto& [message, why] : found_) {
-      if (why.sqlstate == foreign_key) {
-        messages.push_back(message);
-        left.emplace_back(message, std::move(why));
+    for (auto& each : found_) {
+      if (rivals_too && has_rival(each)) {
+        rivals.push_back(each.first);
+      } else if (each.second.sqlstate == foreign_key) {
+        messages.push_back(each.first);
+        left.push_back(std::move(each));
       } else {
-        segment_.refuse(message, std::move(why));
+        segment_.refuse(each.first, std::move(each.second));
       }
     }
     found_ = std::move(left);
     std::ranges::sort(messages);
+    std::ranges::sort(rivals);
+    if (!rivals.empty()) before = 0;
+    messages.insert(messages.begin(), rivals.begin(), rivals.end());
   }
   co_return ending::committed;
 }
@@ -403,7 +434,8 @@ awaitable<result<ending>> loading::commit(bool constraints_now) {
 }
 
 awaitable<result<ending>> loading::careful(bool constraints_now) {
-  if (auto begun = co_await begin_claiming(constraints_now); !begun) co_return begun.error();
+  auto begun = co_await begin_claiming(constraints_now);
+  if (!begun || *begun != ending::committed) co_return begun;
   auto copied = co_await copy_in_runs();
   if (!copied || *copied != ending::committed) co_return copied;
   if (plan_.bad == bad_messages::dlq) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/encoding.hpp"
+#include "mask/token.hpp"
 
 namespace sluice::pg {
 namespace {
@@ -54,8 +55,9 @@ quarantine_entry read_entry(std::vector<std::optional<std::string>> row) {
                      .column = row.at(5).value_or(""),
                      .target = row.at(6).value_or(""),
                      .receive_count = number<std::uint32_t>(row.at(7)),
+                     .key_id = row.at(8).value_or(""),
                      .body = {}};
-  if (row.at(8)) e.body = unhex(*row.at(8));
+  if (row.at(9)) e.body = unhex(*row.at(9));
   return e;
 }
 
@@ -70,14 +72,30 @@ awaitable<result<std::vector<quarantine_entry>>> read_quarantine(connection& c,
   const std::string sql = fmt::format(
       "SELECT message_id, sent_ms, to_char(set_aside_at AT TIME ZONE 'UTC', "
       "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), "
-      "reason, sqlstate, column_name, target, receive_count, {} FROM sluice.quarantine "
+      "reason, sqlstate, column_name, target, receive_count, "
+      "split_part(encode(substring(body FROM 1 FOR {}), 'escape'), '.', 1), {} FROM sluice.quarantine "
       "WHERE (sent_ms, message_id) > ($1::bigint, $2::uuid) AND {} ORDER BY sent_ms, message_id LIMIT {}",
-      with_bodies ? "encode(body, 'hex')" : "NULL", where, count_max);
+      mask::key_id_size_max + 1, with_bodies ? "encode(body, 'hex')" : "NULL", where, count_max);
   auto found = co_await c.execute(sql, std::move(values));
   if (!found) co_return refused(std::move(found).error());
   std::vector<quarantine_entry> entries;
   for (auto& row : found->values) entries.push_back(read_entry(std::move(row)));
   co_return entries;
+}
+
+awaitable<result<quarantine_filter>> in_utc(connection& c, quarantine_filter filter) {
+  if (filter.since.empty() && filter.until.empty()) co_return filter;
+  if (auto set = co_await c.query("SET TIME ZONE 'UTC'"); !set) co_return refused(std::move(set).error());
+  for (std::string* time : {&filter.since, &filter.until}) {
+    if (time->empty()) continue;
+    parameters value;
+    value.emplace_back(*time);
+    auto read = co_await c.execute("SELECT $1::timestamptz::text", std::move(value));
+    if (!read) co_return refused(std::move(read).error());
+    *time = read->values.at(0).at(0).value();
+  }
+  if (auto reset = co_await c.query("RESET TIME ZONE"); !reset) co_return refused(std::move(reset).error());
+  co_return filter;
 }
 
 awaitable<result<std::uint64_t>> count_quarantine(connection& c, const quarantine_filter& filter) {

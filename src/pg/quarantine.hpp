@@ -14,8 +14,9 @@ namespace sluice::pg {
 struct quarantine_filter {
   std::vector<std::string> ids;  ///< message ids
   std::string reason;            ///< "missing_field"
-  std::string since, until;      ///< when they were set aside: what PostgreSQL takes for a timestamptz
-  std::string target;            ///< as load_plan has it
+  /// When they were set aside: what PostgreSQL takes for a timestamptz, in the time zone of the session.
+  std::string since, until;
+  std::string target;  ///< as load_plan has it
 
   bool empty() const noexcept {
     return ids.empty() && reason.empty() && since.empty() && until.empty() && target.empty();
@@ -29,6 +30,7 @@ struct quarantine_entry {
   std::string set_aside_at;  ///< "2026-11-24T11:02:47Z"
   std::string reason, sqlstate, column, target;
   std::uint32_t receive_count = 0;
+  std::string key_id;               ///< of the key that sealed its body; empty if that was not kept
   std::optional<std::string> body;  ///< sealed; only where it was asked for, and was kept
 };
 
@@ -37,6 +39,9 @@ struct quarantine_position {
   std::int64_t sent_ms = INT64_MIN;
   std::string message_id = "00000000-0000-0000-0000-000000000000";
 };
+
+/// The same filter, its times in UTC where they name no zone. The session keeps its own.
+boost::asio::awaitable<result<quarantine_filter>> in_utc(connection& c, quarantine_filter filter);
 
 /// At most `count_max`, the oldest messages first. A failure with SQLSTATE class 22 means that the filter
 /// holds no id or no time.

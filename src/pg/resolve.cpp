@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -34,7 +36,20 @@ void append(std::string& list, const std::string& item, bool first) {
   list += item;
 }
 
+std::string turned(const std::string& list, std::size_t by) {
+  std::vector<std::string> items = split(list);
+  std::ranges::rotate(items, items.begin() + static_cast<std::ptrdiff_t>(by % items.size()));
+  std::string joined;
+  for (const std::string& item : items) append(joined, item, &item == items.data());
+  return joined;
+}
+
 }  // namespace
+
+addresses turned(const addresses& list, std::size_t by) {
+  return {turned(list.host, by), list.hostaddr.empty() ? "" : turned(list.hostaddr, by),
+          turned(list.port, by)};
+}
 
 /// Outlives its caller: getaddrinfo cannot be interrupted, and answers into this when it will.
 struct resolver::lookup {

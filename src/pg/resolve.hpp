@@ -5,6 +5,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,9 @@ namespace sluice::pg {
 struct addresses {
   std::string host, hostaddr, port;
 };
+
+/// The same, with the first `by` of them last; over their number it begins again.
+addresses turned(const addresses& list, std::size_t by);
 
 /// Looks names up on Asio's resolver thread: libpq's own look-up would block the loop.
 class resolver {

@@ -16,6 +16,7 @@ constexpr std::string_view begin =
 
 constexpr int backlog_days = 14;  ///< a queue keeps a message no longer (SQS, MessageRetentionPeriod)
 constexpr int ahead_days = 3;
+constexpr std::string_view events_forgotten_max = "50000";  ///< in one transaction: some hundred milliseconds
 
 constexpr std::string_view tables_sql = R"(CREATE SCHEMA IF NOT EXISTS sluice;
 CREATE TABLE IF NOT EXISTS sluice.ledger (
@@ -80,9 +81,19 @@ BEGIN
     EXECUTE format('DROP TABLE sluice.%I', part);
   END LOOP;
   DELETE FROM sluice.ledger_default WHERE sent_ms < oldest * 86400000::bigint AND sent_ms <> 0;
-  DELETE FROM sluice.business_ledger WHERE sent_ms < oldest * 86400000::bigint AND sent_ms <> 0;
 END $$;
-REVOKE ALL ON FUNCTION sluice.make_partitions, sluice.drop_partitions FROM PUBLIC;
+CREATE OR REPLACE FUNCTION sluice.forget_events(retention_days int, count_max int) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  oldest bigint := (floor(extract(epoch FROM now()) / 86400) - retention_days) * 86400000;
+  forgotten bigint;
+BEGIN
+  DELETE FROM sluice.business_ledger WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM sluice.business_ledger WHERE sent_ms < oldest AND sent_ms <> 0 LIMIT count_max));
+  GET DIAGNOSTICS forgotten = ROW_COUNT;
+  RETURN forgotten;
+END $$;
+REVOKE ALL ON FUNCTION sluice.make_partitions, sluice.drop_partitions, sluice.forget_events FROM PUBLIC;
 )";
 
 std::string make_sql(int first, int last) {
@@ -112,10 +123,18 @@ awaitable<result<>> init_db(connection& c, const record::plan& p) {
 }
 
 awaitable<result<>> maintain_ledger(connection& c, int days_ahead, int retention_days) {
-  // Two transactions: dropping locks the whole ledger, so it must not wait for the other.
+  // Transactions of their own: dropping locks the whole ledger, so it must not wait for the others.
   auto made = co_await run(c, make_sql(0, days_ahead), "make ledger partitions");
   if (!made) co_return made.error();
-  co_return co_await run(c, drop_sql(retention_days), "drop old ledger partitions");
+  auto dropped = co_await run(c, drop_sql(retention_days), "drop old ledger partitions");
+  if (!dropped) co_return dropped.error();
+  const std::string forget =
+      fmt::format("SELECT sluice.forget_events({}, {})", retention_days, events_forgotten_max);
+  for (;;) {
+    auto forgotten = co_await c.query(forget);
+    if (!forgotten) co_return std::move(forgotten.error().why).in("forget old events");
+    if (forgotten->values.at(0).at(0) != events_forgotten_max) co_return result<>{};
+  }
 }
 
 }  // namespace sluice::pg

@@ -187,7 +187,8 @@ TEST_CASE_METHOD(fixture, "a role without rights is told which to grant") {
   db.sql(
       "GRANT INSERT ON target TO etl; GRANT INSERT, SELECT ON sluice.ledger TO etl;"
       "GRANT INSERT ON sluice.quarantine TO etl;"
-      "GRANT EXECUTE ON FUNCTION sluice.make_partitions, sluice.drop_partitions TO etl");
+      "GRANT EXECUTE ON FUNCTION sluice.make_partitions, sluice.drop_partitions, sluice.forget_events TO "
+      "etl");
   const auto granted = problems();
   // What check asks for is enough.
   const auto loads = pg::load_plan::make(plan, pg::load_mode::exactly_once);
@@ -205,7 +206,7 @@ TEST_CASE_METHOD(fixture, "a role without rights is told which to grant") {
               "table sluice.ledger may not be written; GRANT INSERT, SELECT ON sluice.ledger TO \"etl\"",
               "table sluice.quarantine may not be written; GRANT INSERT ON sluice.quarantine TO \"etl\"",
               "the upkeep of the ledger may not be called; GRANT EXECUTE ON FUNCTION sluice.make_partitions, "
-              "sluice.drop_partitions TO \"etl\""});
+              "sluice.drop_partitions, sluice.forget_events TO \"etl\""});
   CHECK(granted == lines{});
   CHECK(set_aside.has_value());
   CHECK(kept.has_value());
@@ -324,6 +325,14 @@ TEST_CASE_METHOD(fixture, "upkeep drops what is past retention, and nothing else
   CHECK(db.number("SELECT count(*) FROM sluice.ledger") == 2);
   CHECK(db.number("SELECT count(*) FROM sluice.business_ledger") == 1);
   CHECK(db.value("SELECT to_regclass('sluice.ledger_of_somebody') IS NOT NULL") == "t");
+}
+
+TEST_CASE_METHOD(fixture, "upkeep forgets events in portions, all of them") {
+  init();
+  db.sql("INSERT INTO sluice.business_ledger SELECT n, gen_random_uuid() FROM generate_series(1, 100001) n");
+  db.sql("INSERT INTO sluice.business_ledger SELECT extract(epoch FROM now()) * 1000, gen_random_uuid()");
+  REQUIRE(tests::run(loop, pg::maintain_ledger(c, 3, 3)).has_value());
+  CHECK(db.number("SELECT count(*) FROM sluice.business_ledger") == 1);
 }
 
 TEST_CASE_METHOD(fixture, "several that start at once make everything once") {

@@ -410,3 +410,19 @@ TEST_CASE_METHOD(fixture, "names and texts are quoted so that the server reads t
             ->values.at(0)
             .at(0) == "7");
 }
+
+TEST_CASE_METHOD(fixture, "an address that says nothing is not the first of the next attempt") {
+  const silent_port silent(true);
+  auto o = db.options();
+  o.host = "localhost,localhost";  // names: addresses are libpq's own business
+  o.port = silent.port() + "," + o.port;
+  o.connect_timeout = 300ms;
+  pg::connection patient(loop.get_executor(), o);
+  int attempts = 0;
+  while (attempts < 10 && !patient.connected()) {
+    ++attempts;
+    static_cast<void>(tests::run(loop, patient.connect()));
+  }
+  CHECK(patient.connected());
+  CHECK(attempts > 1);
+}

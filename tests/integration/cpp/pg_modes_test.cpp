@@ -326,6 +326,21 @@ TEST_CASE_METHOD(fixture,
   CHECK(names() == "1b 2y 3second");
 }
 
+TEST_CASE_METHOD(fixture, "upsert: keys that the table's collation takes for one are one in a batch, too") {
+  make_upsert_table();
+  db.sql(
+      "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false); "
+      "ALTER TABLE target DROP CONSTRAINT target_pkey, ALTER name TYPE varchar(10) COLLATE folded, ADD "
+      "PRIMARY KEY (name)");
+  plan.key = {"name"};
+  REQUIRE(fit(pg::load_mode::upsert));
+  auto s = versions({{1, "Ann", 1, 1}, {2, "ANN", 2, 2}, {3, "bob", 1, 3}});
+  const pg::load_report r = loaded(s);
+  CHECK(r.set_aside == 0);
+  CHECK(r.tries == 1);
+  CHECK(names() == "2ANN 3bob");
+}
+
 TEST_CASE_METHOD(fixture, "upsert: a row that the table refuses is set aside alone") {
   make_upsert_table();
   db.sql("ALTER TABLE target ADD CHECK (name <> 'no'), ADD UNIQUE (name)");

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <boost/asio/steady_timer.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <set>
@@ -326,4 +327,79 @@ TEST_CASE_METHOD(fixture, "many refused rows are found in a bounded number of tr
   for (const auto& row : db.sql("SELECT message_id FROM sluice.quarantine")) found.insert(row[0].value());
   CHECK(found == expected);
   CHECK(static_cast<std::size_t>(r.tries) <= std::min<std::size_t>(2 + bad_count * 28, 20'001));
+}
+
+TEST_CASE_METHOD(fixture, "what a trigger meets in one row sets that row aside, whatever its SQLSTATE") {
+  const bool outcome_unknown = GENERATE(false, true);
+  const auto [state, body] = GENERATE(table<const char*, const char*>({
+      {"20000", "CASE NEW.n WHEN 0 THEN NULL; END CASE;"},
+      {"21000", "NEW.name := (SELECT 'a' UNION ALL SELECT 'b');"},
+      {"2F005", "IF false THEN RETURN NEW; END IF;"},
+      {"AB123", "RAISE EXCEPTION 'no' USING ERRCODE = 'AB123';"},
+      {"02000", "RAISE EXCEPTION 'no' USING ERRCODE = '02000';"},
+      {"XX000", "RAISE EXCEPTION 'no' USING ERRCODE = 'XX000';"},
+  }));
+  CAPTURE(state, outcome_unknown);
+  db.sql(std::string(
+             "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.n <> 42 THEN RETURN "
+             "NEW; END IF; ") +
+         body + (std::string(state) == "2F005" ? "" : " RETURN NEW;") +
+         " END $$; CREATE TRIGGER f BEFORE INSERT ON target FOR EACH ROW EXECUTE FUNCTION f()");
+  auto s = segment(messages(0, 100));
+  const pg::load_report r = loaded(s, outcome_unknown);
+  CHECK(r.rows == 99);
+  CHECK(db.value("SELECT string_agg(message_id || sqlstate, ',') FROM sluice.quarantine") ==
+        to_string(id(42)) + state);
+}
+
+TEST_CASE_METHOD(fixture, "what a trigger raises to be waited for is no row's fault") {
+  db.sql(
+      "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE lock_not_available; END $$; "
+      "CREATE TRIGGER f BEFORE INSERT ON target FOR EACH ROW EXECUTE FUNCTION f()");
+  auto s = segment(messages(0, 10));
+  const auto got = load(s);
+  REQUIRE_FALSE(got.has_value());
+  CHECK(classify(got.error()) == verdict::retry);
+  CHECK(set_aside() == 0);
+}
+
+TEST_CASE_METHOD(fixture, "a row whose key was that of a row which is refused itself is good") {
+  const bool outcome_unknown = GENERATE(false, true);
+  db.sql(
+      "CREATE TABLE parent (n int PRIMARY KEY); INSERT INTO parent VALUES (1), (2); ALTER TABLE target ADD "
+      "UNIQUE "
+      "(name), ADD FOREIGN KEY (n) REFERENCES parent");
+  auto s = segment({{3, "same"}, {1, "same"}, {2, "other"}});  // there is no parent 3
+  const pg::load_report r = loaded(s, outcome_unknown);
+  CHECK(r.rows == 2);
+  CHECK(db.value("SELECT string_agg(n || name, ' ' ORDER BY n) FROM target") == "1same 2other");
+  CHECK(db.value("SELECT message_id FROM sluice.quarantine") == to_string(id(3)));
+}
+
+TEST_CASE_METHOD(fixture,
+                 "a partition that is attached while rows of its range are loaded refuses none of them") {
+  const bool outcome_unknown = GENERATE(false, true);
+  std::string attach;
+  SECTION("to the ledger") {
+    now_ms += std::int64_t{30} * 86'400'000;
+    attach =
+        "LOCK TABLE sluice.ledger_default IN ACCESS EXCLUSIVE MODE; SELECT sluice.make_partitions(29, 31)";
+  }
+  SECTION("to the target") {
+    db.sql(
+        "DROP TABLE target; CREATE TABLE target (n int, name varchar(10)) PARTITION BY RANGE (n); CREATE "
+        "TABLE "
+        "target_default PARTITION OF target DEFAULT");
+    attach =
+        "LOCK TABLE target_default IN ACCESS EXCLUSIVE MODE; CREATE TABLE target_of_thousand PARTITION OF "
+        "target "
+        "FOR VALUES FROM (0) TO (1000)";
+  }
+  db.sql("BEGIN; " + attach);
+  boost::asio::steady_timer soon(loop, std::chrono::milliseconds(200));
+  soon.async_wait([&](const error_code&) { db.sql("COMMIT"); });
+  auto s = segment(messages(0, 100));
+  const pg::load_report r = loaded(s, outcome_unknown);
+  CHECK(r.rows == 100);
+  CHECK(r.set_aside == 0);
 }

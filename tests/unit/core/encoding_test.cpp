@@ -60,3 +60,9 @@ TEST_CASE("hex refuses odd lengths and other characters") {
   CHECK_FALSE(unhex("abc"));
   CHECK_FALSE(unhex("zz"));
 }
+
+TEST_CASE("what a terminal would obey is shown") {
+  CHECK(without_controls("caf\u00e9 \u4e2d") == "caf\u00e9 \u4e2d");
+  CHECK(without_controls("a\x1b]52;c;x\x07\n\x7f") == "a\\u001b]52;c;x\\u0007\\u000a\\u007f");
+  CHECK(without_controls("\u009b31m\u00a0\xc2") == "\\u009b31m\u00a0\xc2");
+}

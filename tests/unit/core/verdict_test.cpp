@@ -31,7 +31,10 @@ TEST_CASE("each SQLSTATE class has its verdict") {
       {"57P02", verdict::reconnect}, {"57P03", verdict::reconnect}, {"57P04", verdict::fatal},
       {"57P05", verdict::reconnect}, {"58030", verdict::retry},     {"P0001", verdict::bad_row},
       {"XX000", verdict::retry},     {"XX001", verdict::fatal},     {"XX002", verdict::fatal},
-      {"99999", verdict::reconnect},
+      {"09000", verdict::bad_row},   {"20000", verdict::bad_row},   {"21000", verdict::bad_row},
+      {"27000", verdict::bad_row},   {"2F005", verdict::bad_row},   {"38000", verdict::bad_row},
+      {"39P01", verdict::fatal},     {"26000", verdict::reconnect}, {"HV000", verdict::reconnect},
+      {"99999", verdict::bad_row},   {"AB123", verdict::bad_row},
   };
   for (const auto& row : table) {
     INFO(row.state);
