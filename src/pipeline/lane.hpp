@@ -131,8 +131,11 @@ class lane {
   void fail(failure f);
   bool stopping() const noexcept { return stop_at_.has_value(); }
   bool may_come_again() const noexcept;
-  /// The database answers, and there is a batch to put messages in.
-  bool may_receive() const noexcept { return impaired_ == 0 && pool_.has_room(); }
+  /// The database answers, and there is a batch to put messages in; one message at a time while it is on
+  /// trial.
+  bool may_receive() const noexcept {
+    return impaired_ == 0 && (on_trial_ ? pool_.idle() : pool_.has_room());
+  }
   awaitable<void> until_gone(const std::size_t& alive);
   awaitable<void> pause(std::chrono::milliseconds how_long);
 
@@ -171,6 +174,7 @@ class lane {
   bool sinks_closed_ = false;   ///< at stop, late: load no more, give back
   bool queues_closed_ = false;  ///< at stop, too late: not even that
   std::size_t impaired_ = 0;    ///< loaders whose database does not answer: receive nothing meanwhile
+  bool on_trial_ = false;       ///< it answers again, but nothing has been loaded since it was away
   std::uint64_t returns_ = 0;   ///< how often a batch went back
   steady_time called_for_help_{};
   std::size_t set_aside_untold_ = 0;           ///< messages that the log does not know of yet

@@ -81,7 +81,9 @@ awaitable<result<pg::load_report>> lane::load(sink& to, batch& b) {
   }
 }
 
-// The database has been away for `hold_max`: hold nothing, receive nothing, until it answers.
+// The database has been away for `hold_max`: hold nothing, receive nothing, until it answers. That it answers
+// does not say that it loads (its disk may be full, the table locked): until something was loaded, single
+// messages are received, as each receive brings a message nearer to the dead-letter queue.
 awaitable<void> lane::wait_for_sink(sink& to) {
   log_.error("database_away", {{"held_ms", options_.hold_max.count()}});
   sink_lost();
@@ -91,6 +93,7 @@ awaitable<void> lane::wait_for_sink(sink& to) {
     const auto answer = co_await to.probe();
     if (answer) {
       log_.info("database_back");
+      on_trial_ = true;
       break;
     }
     const verdict v = classify(answer.error());
@@ -124,6 +127,7 @@ void lane::sink_found() {
 }
 
 void lane::loaded(const batch& b, const pg::load_report& report, clock::duration took) {
+  if (std::exchange(on_trial_, false)) call_pollers();
   counters_.batches.add();
   counters_.rows.add(report.rows);
   counters_.duplicates.add(report.duplicates);

@@ -91,6 +91,27 @@ TEST_CASE("nothing is received while the database is away") {
   CHECK(f.queue.visible() == 5'000);
 }
 
+TEST_CASE("a database that answers and does not load gets single messages, until one is loaded") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.options.hold_max = 10s;
+  const auto disk_free_at = f.time.now() + 10min;
+  f.table.next_trouble = [&]() -> std::optional<trouble> {
+    if (f.time.now() < disk_free_at) return trouble{failure(sqlstate("53100"), "full"), when::before_commit};
+    return std::nullopt;
+  };
+  f.put(500);
+  std::uint64_t received_while_full = 0;
+  f.run_for(12min, [&] {
+    if (f.time.now() < disk_free_at) received_while_full = f.counters.received.get();
+  });
+  f.check_rule();
+  CHECK(received_while_full <= 200 + 61);  // all batches once, then one in ten seconds
+  CHECK(received_while_full >= 150 + 40);
+  CHECK(f.table.rows.size() == 500);
+  CHECK(f.queue.left() == 0);
+}
+
 TEST_CASE("entries of a delete that SQS did not take are sent again, those alone") {
   lane_fixture f;
   std::map<std::string, int> asked;
