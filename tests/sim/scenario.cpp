@@ -12,6 +12,7 @@
 
 #include "support/fake_queue.hpp"
 #include "support/fake_sink.hpp"
+#include "support/keys.hpp"
 #include "support/simulated_process.hpp"
 
 namespace tests {
@@ -95,6 +96,8 @@ class world {
     table_.bad = pg::bad_messages(between(0, fifo_ ? 1 : 2));  // in a FIFO queue bad messages cannot be left
     table_.with_ledger = fifo_ || chance(0.8);
     if (table_.with_ledger && chance(0.3)) table_.key_of = [this](const std::string& id) { return key(id); };
+    table_.by_event = table_.with_ledger && !table_.key_of && chance(0.4);
+    if (table_.by_event) plan_.business_key = {"/event"};
     options_.in_order = fifo_;
     if (fifo_) options_.loaders = 1;
     options_.leave_bad = table_.bad == pg::bad_messages::leave;
@@ -111,15 +114,18 @@ class world {
 
   void choose_messages() {
     const int n = between(0, 300);
+    const int events = between(1, n + 1);
     const double bad = chance(0.3) ? 0 : between(0, 20) / 100.0;
     for (int i = 0; i < n; ++i) {
+      const int event = between(1, events);
       if (chance(bad)) {
-        queue_.put(chance(0.5) ? R"({"foo":1})" : R"({"user_id":)", some_group());
+        const auto* const body = chance(0.5) ? R"({{"foo":1,"event":{}}})" : R"({{"event":{},"user_id":)";
+        queue_.put(fmt::format(fmt::runtime(body), event), some_group());
         bad_.insert(queue_.items.back().id);
       } else {
-        queue_.put(
-            fmt::format(R"({{"user_id":"{}"}})", std::string(static_cast<std::size_t>(between(0, 300)), 'u')),
-            some_group());
+        const std::string user(static_cast<std::size_t>(between(0, 300)), 'u');
+        queue_.put(fmt::format(R"({{"user_id":"{}","event":{}}})", user, event), some_group());
+        event_of_[queue_.items.back().id] = event;
       }
     }
     result_.messages = static_cast<std::uint64_t>(n);
@@ -183,7 +189,8 @@ class world {
     o.until_empty = !ill_ || chance(0.5);
     o.seed = random_();
     auto counters = std::make_unique<observe::counters>();
-    auto process = std::make_unique<simulated_process>(queue_, table_, o, plan_, *counters, log_);
+    auto process =
+        std::make_unique<simulated_process>(queue_, table_, o, plan_, *counters, log_, test_keys());
     processes_.push_back({std::move(counters), std::move(process)});
   }
 
@@ -276,7 +283,8 @@ class world {
       const auto row = table_.rows.find(item.id);
       const int rows = row == table_.rows.end() ? 0 : row->second;
       const bool aside = table_.set_aside.contains(item.id);
-      const bool once = table_.with_ledger ? rows == 1 : rows >= 1;
+      const bool repeats = table_.repeats.contains(item.id);
+      const bool once = table_.with_ledger ? rows + (repeats ? 1 : 0) == 1 : rows >= 1;
       const bool sent = table_.letters.contains(item.id), dead = queue_.dead.contains(item.id);
       const bool right = is_bad ? rows == 0 && aside != options_.leave_bad && dead == options_.leave_bad &&
                                       sent == (table_.bad == pg::bad_messages::dlq)
@@ -286,10 +294,21 @@ class world {
                                              is_bad ? "bad" : "good", item.id, rows, aside, sent, dead));
       }
     }
-    if (table_.rows.size() + table_.set_aside.size() + queue_.dead.size() != queue_.items.size())
+    if (table_.rows.size() + table_.repeats.size() + table_.set_aside.size() + queue_.dead.size() !=
+        queue_.items.size())
       throw std::runtime_error("rows of nobody");
+    if (table_.by_event) check_events();
     if (fifo_) check_order();
     if (table_.key_of) check_newest();
+  }
+
+  /// Each event of a good message has one row.
+  void check_events() const {
+    std::map<int, int> rows;
+    for (const auto& [id, event] : event_of_) rows[event] += table_.rows.contains(id) ? 1 : 0;
+    for (const auto& [event, n] : rows) {
+      if (n != 1) throw std::runtime_error(fmt::format("event {} has {} rows", event, n));
+    }
   }
 
   /// Ids grow in the order in which the messages were sent.
@@ -324,6 +343,7 @@ class world {
   std::vector<running> processes_;
   std::size_t steps_at_once_ = 0;
   std::set<std::string> bad_;
+  std::map<std::string, int> event_of_;         ///< good messages
   std::map<std::string, int> received_before_;  ///< the quiet phase
   bool fifo_ = false;
   bool ill_ = true;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,10 @@ class fake_table {
   /// Of an upsert: the key of a message, and for each key the newest that was taken.
   std::function<std::string(const std::string& id)> key_of;
   std::map<std::string, std::pair<std::int64_t, std::string>> newest;
+  /// With a business key: the events that have their row, and the messages that came with one of these.
+  bool by_event = false;
+  std::set<sluice::uuid> events;
+  std::set<std::string> repeats;
   std::vector<std::string> taken;  ///< ids in the order of their first commits
 
   enum class when { before_commit, after_commit };
@@ -83,7 +88,8 @@ class fake_sink final : public sluice::pipeline::sink {
   }
 
   bool is_known(const std::string& id) const {
-    return table_.with_ledger && (table_.rows.contains(id) || table_.set_aside.contains(id));
+    return table_.with_ledger &&
+           (table_.rows.contains(id) || table_.set_aside.contains(id) || table_.repeats.contains(id));
   }
 
   /// Before the commit, which may fail yet: then they are sent again.
@@ -115,6 +121,9 @@ class fake_sink final : public sluice::pipeline::sink {
       if (refused) {
         table_.set_aside[id] = s.refusal_of(slot).reason;
         ++report.set_aside;
+      } else if (table_.by_event && !table_.events.insert(slot.event_id).second) {
+        table_.repeats.insert(id);
+        ++report.duplicates;
       } else {
         ++table_.rows[id];
         ++report.rows;

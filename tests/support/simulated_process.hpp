@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "pipeline/lane.hpp"
 #include "support/fake_queue.hpp"
@@ -45,7 +46,8 @@ class simulated_process {
  public:
   simulated_process(fake_queue& queue, fake_table& table, const sluice::pipeline::options& options,
                     const sluice::record::plan& plan, sluice::observe::counters& counters,
-                    sluice::observe::logger& log)
+                    sluice::observe::logger& log,
+                    std::shared_ptr<const sluice::mask::key_ring> keys = nullptr)
       : loop_(std::make_unique<boost::asio::io_context>(1)) {
     const boost::asio::any_io_executor executor = loop_->get_executor();
     sluice::pipeline::ports ports;
@@ -55,9 +57,9 @@ class simulated_process {
     ports.open_sink = [&table, executor]() -> std::unique_ptr<sluice::pipeline::sink> {
       return std::make_unique<fake_sink>(table, executor);
     };
-    lane_ = std::make_unique<sluice::pipeline::lane>(executor, options, std::move(ports),
-                                                     sluice::record::reader::make(plan, nullptr).value(),
-                                                     counters, log);
+    lane_ = std::make_unique<sluice::pipeline::lane>(
+        executor, options, std::move(ports), sluice::record::reader::make(plan, std::move(keys)).value(),
+        counters, log);
     boost::asio::co_spawn(*loop_, lane_->run(), [this](std::exception_ptr e, sluice::result<> r) {
       broken_ = e;
       outcome_ = std::move(r);

@@ -8,6 +8,7 @@
 #include "core/encoding.hpp"
 #include "mask/masker.hpp"
 #include "mask/unmask.hpp"
+#include "support/keys.hpp"
 #include "support/seed.hpp"
 
 using namespace sluice;
@@ -22,13 +23,10 @@ std::string text_of(const ip_address& ip) {
 }
 
 std::string masked(std::string_view value, scheme s) {
-  static const auto keys =
-      key_ring::parse("primary='k1'\nkeys={k1='AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='}", "test")
-          .value();
   const rule r{.how = s, .domain = "ip"};
-  const auto token = masker::make(r, keys).value().mask(value);
+  const auto token = masker::make(r, tests::test_keys()).value().mask(value);
   if (!token) return "refused";
-  CHECK(unmask(*token, r, *keys).value().value == text_of(parse_ip(value).value()));
+  CHECK(unmask(*token, r, *tests::test_keys()).value().value == text_of(parse_ip(value).value()));
   return *token;
 }
 

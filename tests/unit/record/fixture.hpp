@@ -9,18 +9,11 @@
 #include <string_view>
 
 #include "copy/arena.hpp"
-#include "mask/key_ring.hpp"
 #include "record/reader.hpp"
 #include "support/copy_decoder.hpp"
+#include "support/keys.hpp"
 
 namespace tests {
-
-/// Bytes 0 to 31 as key k1.
-inline std::shared_ptr<const sluice::mask::key_ring> test_keys() {
-  static const auto ring = sluice::mask::key_ring::parse(
-      "primary = 'k1'\nkeys = { k1 = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=' }", "test");
-  return ring.value();
-}
 
 inline sluice::result<sluice::record::plan> compiled(std::string_view text,
                                                      std::string_view name = "p.toml") {
