@@ -4,21 +4,26 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <pwd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <ctime>
+#include <string>
 
 #include "observe/json.hpp"
 
 namespace sluice::app {
 namespace {
 
-constexpr const char* syslog_socket = "/dev/log";  // where glibc's syslog() writes; it does not say if it can
+constexpr std::string_view syslog_socket = "/dev/log";
+constexpr timeval syslog_wait{.tv_sec = 5, .tv_usec = 0};
 
 /// Who logged in, if the system knows: sudo does not change it. Else whom the process runs as.
 std::string user_name() {
@@ -51,12 +56,28 @@ class descriptor {
 /// Lines of several processes do not mix: each is one write to a file opened for appending.
 result<> append(const std::string& path, const std::string& line) {
   const descriptor file(open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR));
-  if (file.get() >= 0 && write(file.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
-      fsync(file.get()) == 0) {
-    return {};
-  }
+  const bool written =
+      file.get() >= 0 && write(file.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  if (written && (fsync(file.get()) == 0 || errno == EINVAL)) return {};  // a pipe has no disk
   return failure{errc::bad_configuration, fmt::format("the audit line cannot be written to {}", path),
                  "set SLUICE_AUDIT_FILE to a file that you may append to; nothing was opened"};
+}
+
+/// As glibc's syslog() does, which does not say whether anybody took the line.
+result<> tell_syslog(const std::string& line) {
+  sockaddr_un there{};
+  there.sun_family = AF_UNIX;
+  syslog_socket.copy(there.sun_path, sizeof there.sun_path - 1);
+  const descriptor to(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const std::string text = fmt::format("<{}>{:%b %e %T} sluice[{}]: {}", LOG_AUTHPRIV | LOG_NOTICE,
+                                       fmt::localtime(std::time(nullptr)), getpid(), line);
+  if (to.get() >= 0 && setsockopt(to.get(), SOL_SOCKET, SO_SNDTIMEO, &syslog_wait, sizeof syslog_wait) == 0 &&
+      connect(to.get(), reinterpret_cast<const sockaddr*>(&there), sizeof there) == 0 &&
+      send(to.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size())) {
+    return {};
+  }
+  return failure{errc::bad_configuration, "there is no syslog here to take the audit line",
+                 "set SLUICE_AUDIT_FILE to a file; nothing was opened"};
 }
 
 }  // namespace
@@ -74,12 +95,12 @@ std::string audit_line(const audit_entry& e, std::int64_t time) {
       .member("uid", getuid())
       .member("host", host_name())
       .member("what", e.what)
-      .member("which", e.which)
       .member("why", e.why)
       .key("key_ids")
       .begin_array();
   for (const std::string& id : e.key_ids) json.value(id);
-  json.end_array().member("count", e.count).end_object();
+  // Last, as it may be long: what passes a syslog on may cut it.
+  json.end_array().member("count", e.count).member("which", e.which).end_object();
   return std::move(json).text();
 }
 
@@ -90,14 +111,7 @@ result<> audit(const config& c, const audit_entry& e) {
   }
   const std::string line = audit_line(e, std::time(nullptr));
   if (const std::string path = c.values.text("audit.file"); !path.empty()) return append(path, line + '\n');
-  if (access(syslog_socket, W_OK) != 0) {
-    return failure{errc::bad_configuration, "there is no syslog here to take the audit line",
-                   "set SLUICE_AUDIT_FILE to a file; nothing was opened"};
-  }
-  openlog("sluice", LOG_PID, LOG_AUTHPRIV);
-  syslog(LOG_NOTICE, "%s", line.c_str());
-  closelog();
-  return {};
+  return tell_syslog(line);
 }
 
 }  // namespace sluice::app

@@ -93,7 +93,9 @@ awaitable<void> check_queue(checklist& list, boost::asio::any_io_executor execut
   const pipeline::backlog depth = pipeline::read_backlog(info->attributes);
   list.good(fmt::format("queue {}: {} messages visible, {} in flight, hidden for {} s when received",
                         info->url, depth.visible, depth.in_flight, info->visibility.count()));
-  if (!info->attributes.contains("RedrivePolicy")) {
+  if (auto letters = co_await prepare_bad_messages(client, c, *info); !letters) {
+    list.bad(letters.error());
+  } else if (!info->attributes.contains("RedrivePolicy")) {
     list.weak("the queue has no dead-letter queue",
               "set a RedrivePolicy, so that what is never deleted does not return for ever");
   }

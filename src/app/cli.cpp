@@ -66,19 +66,19 @@ void add_messages(CLI::App& to, command_line& line, const std::string& how_many)
   to.add_option("--count", line.send.count, how_many)->type_name("N");
 }
 
-void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo) {
-  CLI::App* run_command = add(app, todo, line, "run", "load messages until SIGTERM",
+void add_commands(CLI::App& app, command_line& line, std::function<int()>& chosen) {
+  CLI::App* run_command = add(app, chosen, line, "run", "load messages until SIGTERM",
                               [](const config& c) { return run_or_drain(c, false); });
   add_load(*run_command, line);
   run_command->footer("Example:\n  SLUICE_QUEUE=logins PGHOST=db sluice run --config login.toml");
 
-  CLI::App* drain = add(app, todo, line, "drain", "load what the queue holds, then end",
+  CLI::App* drain = add(app, chosen, line, "drain", "load what the queue holds, then end",
                         [](const config& c) { return run_or_drain(c, true); });
   add_load(*drain, line);
   drain->footer("Example:\n  sluice drain --queue logins --endpoint-url http://127.0.0.1:9324");
 
   CLI::App* look =
-      add(app, todo, line, "check", "verify settings, credentials, queue, table, columns and keys",
+      add(app, chosen, line, "check", "verify settings, credentials, queue, table, columns and keys",
           [&line](const config& c) {
             if (!line.sample.empty()) return check_samples(c, line.sample);
             if (!line.print_config) return check(c);
@@ -94,7 +94,7 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
   look->footer("Example:\n  sluice check --config login.toml\n  sluice check --sample events.ndjson");
 
   CLI::App* init =
-      add(app, todo, line, "init-db",
+      add(app, chosen, line, "init-db",
           "create the table, the ledger and the quarantine where they are missing", [&line](const config& c) {
             return line.infer.empty() ? init_db(c, line.print_sql) : infer_plan(line.infer);
           });
@@ -109,7 +109,7 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
       "Example:\n  sluice init-db --print | less\n  sluice init-db --infer events.ndjson > events.toml");
 
   CLI::App* put =
-      add(app, todo, line, "send", "send messages from a file to the queue", [&line](const config& c) {
+      add(app, chosen, line, "send", "send messages from a file to the queue", [&line](const config& c) {
         std::uint64_t sent = 0;
         return send(c, line.send, sent);
       });
@@ -120,8 +120,8 @@ void add_commands(CLI::App& app, command_line& line, std::function<int()>& todo)
   put->footer("Example:\n  sluice send tests/data/login-events/login-events.ndjson --queue logins --create");
 }
 
-void add_bench(CLI::App& app, command_line& line, std::function<int()>& todo) {
-  CLI::App* measure = add(app, todo, line, "bench",
+void add_bench(CLI::App& app, command_line& line, std::function<int()>& chosen) {
+  CLI::App* measure = add(app, chosen, line, "bench",
                           "measure your own queue and database: send messages, drain them, check the rows",
                           [&line](const config& c) {
                             send_options o = line.send;
@@ -140,23 +140,23 @@ Example:
   sluice bench login-events.ndjson --queue bench --count 1000000)");
 }
 
-void add_manuals(CLI::App& app, std::string& shell, std::function<int()>& todo) {
+void add_manuals(CLI::App& app, std::string& shell, std::function<int()>& chosen) {
   CLI::App* complete =
       app.add_subcommand("completion", "print a script that completes sluice's commands and options");
   complete->add_option("shell", shell, "bash, zsh or fish")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   complete->footer("Example:\n  source <(sluice completion bash)");
-  complete->callback([&todo, &app, &shell] {
-    todo = [&app, &shell] {
+  complete->callback([&chosen, &app, &shell] {
+    chosen = [&app, &shell] {
       fmt::print("{}", completion_script(app, shell));
       return static_cast<int>(exit_code::done);
     };
   });
   CLI::App* manual = app.add_subcommand("manual", "print the manual page");
   manual->footer("Example:\n  sluice manual | man -l -");
-  manual->callback([&todo, &app] {
-    todo = [&app] {
+  manual->callback([&chosen, &app] {
+    chosen = [&app] {
       fmt::print("{}", manual_page(app, version));
       return static_cast<int>(exit_code::done);
     };
@@ -165,7 +165,8 @@ void add_manuals(CLI::App& app, std::string& shell, std::function<int()>& todo) 
 
 // For a container: is the sluice that runs with these settings alive?
 int healthcheck() {
-  const auto c = load_config(aws::process_environment(), {}, {});
+  const auto env = aws::process_environment();
+  const auto c = load_config(env, env("SLUICE_CONFIG").value_or(""), {});
   result<> alive = c ? result<>() : c.error();
   if (alive && !c->admin)
     alive = failure{errc::bad_configuration, "there is no admin server to ask", "set SLUICE_ADMIN"};
@@ -208,17 +209,17 @@ int parse_and_run(int argc, char** argv) {
   app.footer(exit_codes);
   app.get_formatter()->column_width(30);
   command_line line;
-  std::function<int()> todo;
-  add_commands(app, line, todo);
-  add_bench(app, line, todo);
-  add_masking(app, line, todo);
-  add_quarantine(app, line, todo);
-  add_redrive(app, line, todo);
-  add_keys(app, line, todo);
+  std::function<int()> chosen;
+  add_commands(app, line, chosen);
+  add_bench(app, line, chosen);
+  add_masking(app, line, chosen);
+  add_quarantine(app, line, chosen);
+  add_redrive(app, line, chosen);
+  add_keys(app, line, chosen);
   std::string shell;
-  add_manuals(app, shell, todo);
+  add_manuals(app, shell, chosen);
   app.add_flag_callback(
-      "--healthcheck", [&todo] { todo = healthcheck; },
+      "--healthcheck", [&chosen] { chosen = healthcheck; },
       "is the sluice that runs here alive? for a container");
   try {
     app.parse(argc, argv);
@@ -227,11 +228,11 @@ int parse_and_run(int argc, char** argv) {
     print_failure(complaint(app, e, std::span(argv, static_cast<std::size_t>(argc)).subspan(1)));
     return exit_code::refused;
   }
-  if (!todo) {
+  if (!chosen) {
     print_failure({errc::bad_configuration, "A subcommand is required", "see sluice --help"});
     return exit_code::refused;
   }
-  return todo();
+  return chosen();
 }
 
 /// Keeps all of our memory out of swap space, where no limit would make an allocation fail one day

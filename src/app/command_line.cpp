@@ -12,12 +12,19 @@ void add_filter(CLI::App& to, command_line& line) {
   add_config(to, line);
   add_database(to, line);
   to.add_option("ids", o.filter.ids, "only these messages")->type_name("MESSAGE_ID");
+  // A shell variable that is not set would select all.
+  const CLI::Validator not_empty(
+      [](const std::string& text) { return text.empty() ? "is empty" : std::string(); }, "", "not_empty");
   to.add_option("--code", o.filter.reason, "only those with this reason code, such as missing_field")
-      ->type_name("CODE");
+      ->type_name("CODE")
+      ->check(not_empty);
   to.add_option("--since", o.filter.since,
-                "only those set aside at this time or later, such as 2026-11-24T11:00Z")
-      ->type_name("TIME");
-  to.add_option("--until", o.filter.until, "only those set aside before this time")->type_name("TIME");
+                "only those set aside at this time or later, such as 2026-11-24T11:00; UTC")
+      ->type_name("TIME")
+      ->check(not_empty);
+  to.add_option("--until", o.filter.until, "only those set aside before this time; UTC")
+      ->type_name("TIME")
+      ->check(not_empty);
 }
 
 }  // namespace
@@ -64,11 +71,11 @@ void add_load(CLI::App& to, command_line& line) {
   add_setting(to, line, "--log-level", "log.level");
 }
 
-CLI::App* add(CLI::App& to, std::function<int()>& todo, command_line& line, const char* name,
+CLI::App* add(CLI::App& to, std::function<int()>& chosen, command_line& line, const char* name,
               const char* help, command does) {
   CLI::App* sub = to.add_subcommand(name, help);
-  sub->callback([&todo, &line, does = std::move(does)] {
-    todo = [&line, does] {
+  sub->callback([&chosen, &line, does = std::move(does)] {
+    chosen = [&line, does] {
       auto c = load_config(aws::process_environment(), line.file, line.flags);
       if (!c) {
         print_failure(c.error());
@@ -80,21 +87,21 @@ CLI::App* add(CLI::App& to, std::function<int()>& todo, command_line& line, cons
   return sub;
 }
 
-void add_quarantine(CLI::App& app, command_line& line, std::function<int()>& todo) {
+void add_quarantine(CLI::App& app, command_line& line, std::function<int()>& chosen) {
   quarantine_options& o = line.quarantine;
   CLI::App* all =
       app.add_subcommand("quarantine", "look at messages that were set aside; replay or drop them");
   all->require_subcommand(1);
   all->footer("Example:\n  sluice quarantine list --code missing_field");
 
-  CLI::App* list = add(*all, todo, line, "list", "what was set aside, and why; no message is opened",
+  CLI::App* list = add(*all, chosen, line, "list", "what was set aside, and why; no message is opened",
                        [&o](const config& c) { return list_quarantine(c, o); });
   add_filter(*list, line);
   list->add_option("--limit", o.count_max, "at most so many, the oldest first")->capture_default_str();
   list->add_flag("--json", o.json, "an object on each line");
   list->footer("Example:\n  sluice quarantine list --since 2026-11-24 --json");
 
-  CLI::App* show = add(*all, todo, line, "show", "open the bodies; an audit line is written before",
+  CLI::App* show = add(*all, chosen, line, "show", "open the bodies; an audit line is written before",
                        [&o](const config& c) { return show_quarantine(c, o); });
   add_filter(*show, line);
   show->add_option("--limit", o.count_max, "at most so many, the oldest first")->capture_default_str();
@@ -104,13 +111,13 @@ void add_quarantine(CLI::App& app, command_line& line, std::function<int()>& tod
   show->footer("Example:\n  sluice quarantine show 2f5d1c3e-... --reason 'ticket 42'");
 
   CLI::App* again =
-      add(*all, todo, line, "replay", "load them by the plan as it is now; what still fails stays",
+      add(*all, chosen, line, "replay", "load them by the plan as it is now; what still fails stays",
           [&o](const config& c) { return replay_quarantine(c, o); });
   add_filter(*again, line);
   add_setting(*again, line, "--mode", "load.mode");
   again->footer("Example:\n  sluice quarantine replay --config login.toml --code too_long");
 
-  CLI::App* drop = add(*all, todo, line, "drop", "delete them for ever",
+  CLI::App* drop = add(*all, chosen, line, "drop", "delete them for ever",
                        [&o](const config& c) { return drop_quarantine(c, o); });
   add_filter(*drop, line);
   drop->add_flag("--all", o.all, "all of them: no filter is meant");
@@ -118,8 +125,8 @@ void add_quarantine(CLI::App& app, command_line& line, std::function<int()>& tod
   drop->footer("Example:\n  sluice quarantine drop --code not_json --until 2026-11-01 --yes");
 }
 
-void add_masking(CLI::App& app, command_line& line, std::function<int()>& todo) {
-  CLI::App* hide = add(app, todo, line, "mask", "mask one value, or each line of standard input",
+void add_masking(CLI::App& app, command_line& line, std::function<int()>& chosen) {
+  CLI::App* hide = add(app, chosen, line, "mask", "mask one value, or each line of standard input",
                        [&line](const config& c) { return mask_values(c, line.mask); });
   add_config(*hide, line);
   hide->add_option("value", line.mask.value, "what to mask; none: standard input")->type_name("VALUE");
@@ -133,7 +140,7 @@ void add_masking(CLI::App& app, command_line& line, std::function<int()>& todo) 
   hide->footer(
       "Example:\n  sluice mask 199.172.111.135 --domain ip     the token that column masked_ip holds");
 
-  CLI::App* show = add(app, todo, line, "unmask", "open one token, or each line of standard input",
+  CLI::App* show = add(app, chosen, line, "unmask", "open one token, or each line of standard input",
                        [&line](const config& c) { return unmask_values(c, line.unmask); });
   add_config(*show, line);
   add_database(*show, line);
@@ -161,7 +168,7 @@ void add_masking(CLI::App& app, command_line& line, std::function<int()>& todo) 
       "Examples:\n  sluice unmask --column masked_ip --where user_id=U1 --reason 'ticket 42'\n  psql -Atc "
       "'SELECT masked_ip FROM user_logins' | sluice unmask --reason 'ticket 42'");
 
-  CLI::App* renew = add(app, todo, line, "rekey", "move a column's tokens to the primary key",
+  CLI::App* renew = add(app, chosen, line, "rekey", "move a column's tokens to the primary key",
                         [&line](const config& c) { return rekey(c, line.rekey); });
   add_config(*renew, line);
   add_database(*renew, line);
@@ -172,36 +179,41 @@ void add_masking(CLI::App& app, command_line& line, std::function<int()>& todo) 
   renew->footer("Example:\n  sluice rekey --table user_logins --column masked_ip");
 }
 
-void add_redrive(CLI::App& app, command_line& line, std::function<int()>& todo) {
-  CLI::App* back = add(app, todo, line, "redrive", "move dead letters back to the queue that they came from",
-                       [](const config& c) { return redrive(c); });
+void add_redrive(CLI::App& app, command_line& line, std::function<int()>& chosen) {
+  CLI::App* back =
+      add(app, chosen, line, "redrive", "move dead letters back to the queue that they came from",
+          [](const config& c) { return redrive(c); });
   add_config(*back, line);
   add_queue(*back, line);
   back->footer(
       "What SQS has moved there goes back to the queue from which it came. What sluice has sent there, with\n"
       "load.bad_messages = \"dlq\", goes to the queue, and so does then all else that is there.\n\n"
+      "SQS gives new ids to what it moves: a message that was loaded before it became a dead letter (killed\n"
+      "between commit and delete) becomes a second row, unless there is load.key. In a standard queue's\n"
+      "dead-letter queue it has its id still: load it from there, with sluice drain --queue logins-dead.\n\n"
       "Example:\n  sluice redrive --queue logins     from the dead-letter queue of logins, back to logins");
 }
 
-void add_keys(CLI::App& app, command_line& line, std::function<int()>& todo) {
+void add_keys(CLI::App& app, command_line& line, std::function<int()>& chosen) {
   CLI::App* make = app.add_subcommand("keygen", "print a new key ring, for SLUICE_KEYS");
   make->add_option("id", line.key_id, "id of its key: 1 to 16 letters, digits, - or _")
       ->capture_default_str()
       ->type_name("ID");
   make->footer("Example:\n  export SLUICE_KEYS=\"$(sluice keygen 2026a)\"");
-  make->callback([&todo, &line] { todo = [&line] { return keygen(line.key_id); }; });
+  make->callback([&chosen, &line] { chosen = [&line] { return keygen(line.key_id); }; });
 
   CLI::App* keys = app.add_subcommand(
       "keys", "list the ring, or change it: in SLUICE_KEYS_FILE where it is; else the new ring is printed");
   keys->require_subcommand(1);
   using action = key_options::action;
   const auto add_action = [&](action what, const char* name, const char* help) {
-    CLI::App* sub = add(*keys, todo, line, name, help, [&line, what](const config& c) {
+    CLI::App* sub = add(*keys, chosen, line, name, help, [&line, what](const config& c) {
       line.keys.what = what;
       return manage_keys(c, line.keys);
     });
-    if (what != action::list)
-      sub->add_option("id", line.keys.id, "the key's id")->required()->type_name("ID");
+    if (what == action::list) return;
+    sub->add_option("id", line.keys.id, "the key's id")->required()->type_name("ID");
+    if (what == action::remove) sub->add_flag("--yes", line.keys.yes, "do it: there is no way back");
   };
   add_action(action::list, "list", "show the ids, and which is the primary");
   add_action(action::add, "add", "add a new key, which unmasks but does not mask yet");

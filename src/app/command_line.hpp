@@ -34,15 +34,15 @@ void add_database(CLI::App& to, command_line& line);
 void add_config(CLI::App& to, command_line& line);
 void add_load(CLI::App& to, command_line& line);
 
-/// Adds a subcommand; what it does is kept in `todo` if it is the one that was given.
-CLI::App* add(CLI::App& to, std::function<int()>& todo, command_line& line, const char* name,
+/// Adds a subcommand; what it does is kept in `chosen` if it is the one that was given.
+CLI::App* add(CLI::App& to, std::function<int()>& chosen, command_line& line, const char* name,
               const char* help, command does);
 
 /// mask, unmask, rekey.
-void add_masking(CLI::App& app, command_line& line, std::function<int()>& todo);
-void add_quarantine(CLI::App& app, command_line& line, std::function<int()>& todo);
-void add_redrive(CLI::App& app, command_line& line, std::function<int()>& todo);
+void add_masking(CLI::App& app, command_line& line, std::function<int()>& chosen);
+void add_quarantine(CLI::App& app, command_line& line, std::function<int()>& chosen);
+void add_redrive(CLI::App& app, command_line& line, std::function<int()>& chosen);
 /// keygen, keys.
-void add_keys(CLI::App& app, command_line& line, std::function<int()>& todo);
+void add_keys(CLI::App& app, command_line& line, std::function<int()>& chosen);
 
 }  // namespace sluice::app

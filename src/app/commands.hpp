@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,7 @@ int send(const config& c, const send_options& o, std::uint64_t& sent);
 int bench(const config& c, const send_options& o);
 
 struct mask_options {
-  std::string value;  ///< empty: each line of standard input
+  std::optional<std::string> value;  ///< none: each line of standard input
   std::string scheme = "aes_siv";
   std::string domain = "ip";
   std::string key;  ///< its id; empty: the primary
@@ -47,7 +48,7 @@ struct mask_options {
 int mask_values(const config& c, const mask_options& o);
 
 struct unmask_options {
-  std::string token;  ///< empty: each line of standard input
+  std::optional<std::string> token;  ///< none: each line of standard input
   std::string reason;
   std::string column;  ///< of the plan, whose rule applies; empty: the three below are the rule
   std::string scheme = "aes_siv";
@@ -89,6 +90,7 @@ int keygen(const std::string& id);
 struct key_options {
   enum class action { list, add, primary, remove } what = action::list;
   std::string id;
+  bool yes = false;  ///< remove
 };
 /// Changes the ring of SLUICE_KEYS_FILE, or prints what SLUICE_KEYS becomes.
 int manage_keys(const config& c, const key_options& o);

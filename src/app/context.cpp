@@ -1,6 +1,7 @@
 #include "app/context.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -13,6 +14,7 @@
 #include "aws/endpoints.hpp"
 #include "aws/provider.hpp"
 #include "aws/settings.hpp"
+#include "core/encoding.hpp"
 #include "pg/catalogue.hpp"
 #include "sqs/redrive.hpp"
 
@@ -70,8 +72,16 @@ boost::asio::awaitable<result<queue_info>> find_queue(sqs::client& client, const
   co_return info;
 }
 
-boost::asio::awaitable<result<std::string>> find_dead_letter_queue(sqs::client& client,
-                                                                   const queue_info& queue) {
+// Without a dead-letter queue a message that is left would come for ever; and left in a FIFO queue, it holds
+// up its group until SQS moves it, while those behind it count their receives too.
+boost::asio::awaitable<result<std::string>> prepare_bad_messages(sqs::client& client, const config& c,
+                                                                 const queue_info& queue) {
+  if (c.bad == pg::bad_messages::quarantine) co_return std::string();
+  if (c.bad == pg::bad_messages::leave && queue.is_fifo()) {
+    co_return failure{errc::bad_configuration,
+                      fmt::format("bad messages cannot be left in {}: the queue is FIFO", queue.url),
+                      "set load.bad_messages to quarantine or dlq"};
+  }
   const auto policy = sqs::read_redrive_policy(queue.attributes);
   if (!policy) {
     co_return failure{errc::bad_configuration, fmt::format("queue {} has no dead-letter queue", queue.url),
@@ -100,6 +110,7 @@ int run_to_end(const std::function<boost::asio::awaitable<result<int>>(boost::as
   boost::asio::co_spawn(loop, task(loop.get_executor()), [&](std::exception_ptr e, result<int> r) {
     broken = e;
     ended = std::move(r);
+    loop.stop();  // new credentials that are on their way are not needed
   });
   loop.run();
   if (broken) std::rethrow_exception(broken);
@@ -108,6 +119,10 @@ int run_to_end(const std::function<boost::asio::awaitable<result<int>>(boost::as
     return exit_code::refused;
   }
   return **ended;
+}
+
+std::string shown(const std::string& value) {
+  return isatty(STDOUT_FILENO) != 0 ? without_controls(value) : value;
 }
 
 void say(const std::string& text) noexcept {

@@ -30,15 +30,18 @@ struct queue_info {
   std::string url;
   std::map<std::string, std::string> attributes;
   std::chrono::seconds visibility{30};  ///< that received messages get
+
+  bool is_fifo() const { return url.ends_with(".fifo"); }
 };
 
 /// Finds the queue and reads its attributes, which shows that endpoint, credentials and permissions are
 /// right.
 boost::asio::awaitable<result<queue_info>> find_queue(sqs::client& client, const config& c);
 
-/// The URL of the queue's dead-letter queue. `bad_configuration` when it has none.
-boost::asio::awaitable<result<std::string>> find_dead_letter_queue(sqs::client& client,
-                                                                   const queue_info& queue);
+/// The URL of the dead-letter queue where load.bad_messages needs one, else empty. `bad_configuration` when
+/// there is none, or the queue cannot be used so.
+boost::asio::awaitable<result<std::string>> prepare_bad_messages(sqs::client& client, const config& c,
+                                                                 const queue_info& queue);
 
 /// How rows get into the table as it is, by the plan and the mode; fails with the first thing to mend.
 boost::asio::awaitable<result<pg::load_plan>> plan_load(pg::connection& database, const config& c);
@@ -46,6 +49,9 @@ boost::asio::awaitable<result<pg::load_plan>> plan_load(pg::connection& database
 /// Runs one coroutine on a loop of its own, to its end. Prints its failure ("sluice: ...") and gives its exit
 /// code.
 int run_to_end(const std::function<boost::asio::awaitable<result<int>>(boost::asio::any_io_executor)>& task);
+
+/// What was opened, for standard output: as it is, but without control characters at a terminal.
+std::string shown(const std::string& value);
 
 /// Writes to standard error. Whether that works is of no consequence.
 void say(const std::string& text) noexcept;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 #include "app/commands.hpp"
 #include "app/context.hpp"
@@ -31,13 +32,17 @@ class lock {
   }
   /// False when another has it. Where folders cannot be locked (NFS), all may.
   bool take() const { return flock(folder_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
+  /// Whether what was renamed in it is on disk. Where folders cannot be synchronised, it is as far as it
+  /// goes.
+  bool keep() const { return fsync(folder_) == 0 || errno == EINVAL; }
 
  private:
   int folder_;
 };
 
-/// A new file in its place, with the old one's mode: whoever reads meanwhile gets the old or the new.
-result<> replace(const std::string& path, const secret& text) {
+/// A new file in its place, with the old one's owner and mode: whoever reads meanwhile gets the old or the
+/// new.
+result<> replace(const std::string& path, const secret& text, const lock& folder) {
   failure cannot{errc::bad_configuration, fmt::format("key ring {} cannot be written", path),
                  "check that its folder may be written; the ring is as it was"};
   struct stat old{};
@@ -46,17 +51,23 @@ result<> replace(const std::string& path, const secret& text) {
   unlink(beside.c_str());  // what a run left that was killed; nobody else is at it, see `lock`
   const int file = open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (file < 0) return cannot;
-  const bool written = fchmod(file, old.st_mode & 07777U) == 0 &&
+  const bool same_owner = fchown(file, old.st_uid, old.st_gid) == 0;
+  const bool written = same_owner && fchmod(file, old.st_mode & 07777U) == 0 &&
                        write(file, text.reveal().data(), text.size()) == static_cast<ssize_t>(text.size()) &&
                        write(file, "\n", 1) == 1 && fsync(file) == 0;
-  if (close(file) == 0 && written && std::rename(beside.c_str(), path.c_str()) == 0) return {};
-  unlink(beside.c_str());
-  return cannot;
+  if (close(file) != 0 || !written || std::rename(beside.c_str(), path.c_str()) != 0) {
+    unlink(beside.c_str());
+    if (!same_owner) cannot.fix = "run it as the file's owner, or root; the ring is as it was";
+    return cannot;
+  }
+  if (folder.keep()) return {};
+  return failure{errc::bad_configuration, fmt::format("key ring {} is changed, but not safe on disk", path),
+                 "look at the disk before anything is masked with a new key"};
 }
 
 /// A ring of a file is changed there; one of SLUICE_KEYS is printed, to be put there.
-result<> keep(const config& c, const mask::key_ring& made) {
-  if (c.values.find("keys.ring") == nullptr) return replace(c.values.text("keys.file"), made.text());
+result<> keep(const config& c, const mask::key_ring& made, const std::string& file, const lock& folder) {
+  if (c.values.find("keys.ring") == nullptr) return replace(file, made.text(), folder);
   fmt::print("{}\n", made.text().reveal());
   return {};
 }
@@ -73,7 +84,12 @@ result<ring> changed(const mask::key_ring& keys, const key_options& o) {
 }
 
 result<> manage(const config& c, const key_options& o) {
-  const lock alone(c.values.text("keys.file"));
+  // A link stays one: the file that it names is replaced.
+  std::error_code not_there;
+  const std::filesystem::path named = c.values.text("keys.file");
+  const std::filesystem::path linked = std::filesystem::canonical(named, not_there);
+  const std::filesystem::path& file = not_there ? named : linked;
+  const lock alone(file);
   if (o.what != key_options::action::list && !alone.take()) {
     return failure{errc::bad_configuration, "another sluice keys is changing the ring", "run it again"};
   }
@@ -89,7 +105,12 @@ result<> manage(const config& c, const key_options& o) {
   }
   auto made = changed(**keys, o);
   if (!made) return made.error();
-  return keep(c, **made);
+  if (o.what == key_options::action::remove && !o.yes) {
+    return failure{errc::bad_configuration,
+                   fmt::format("what only key {} can open would be lost for ever; nothing was removed", o.id),
+                   "look for it with `sluice rekey --dry-run` and `sluice quarantine list`, then add --yes"};
+  }
+  return keep(c, **made, file, alone);
 }
 
 }  // namespace

@@ -35,8 +35,8 @@ int mask_values(const config& c, const mask_options& o) {
     if (token) fmt::print("{}\n", *token);
     return token.has_value();
   };
-  if (!o.value.empty()) {
-    if (print(o.value)) return exit_code::done;
+  if (o.value) {
+    if (print(*o.value)) return exit_code::done;
     print_failure({errc::bad_message, fmt::format("this is not a value that {} can mask", o.scheme)});
     return exit_code::failed;
   }

@@ -9,7 +9,6 @@
 #include "app/context.hpp"
 #include "app/progress.hpp"
 #include "mask/sealer.hpp"
-#include "mask/token.hpp"
 #include "observe/json.hpp"
 
 namespace sluice::app {
@@ -17,6 +16,8 @@ namespace {
 
 template <class T>
 using awaitable = boost::asio::awaitable<T>;
+
+constexpr std::size_t ids_of_a_line = 100;  // in the audit log
 
 const pg::quarantine_position from_the_first;  // g++ 12 frees a temporary among co_await's twice
 
@@ -31,26 +32,29 @@ void print_json(const pg::quarantine_entry& e) {
       .member("sqlstate", e.sqlstate)
       .member("receive_count", e.receive_count)
       .member("target", e.target)
+      .member("key_id", e.key_id)
       .end_object();
   fmt::print("{}\n", json.text());
 }
 
 void print_row(const pg::quarantine_entry& e) {
-  fmt::print("{}  {}  {:<18}{:<20}{:<7}{}\n", e.message_id, e.set_aside_at, e.reason, e.column, e.sqlstate,
-             e.target);
+  fmt::print("{}  {}  {:<18}{:<20}{:<7}{:<10}{}\n", e.message_id, e.set_aside_at, e.reason, e.column,
+             e.sqlstate, e.key_id, e.target);
 }
 
 awaitable<result<int>> list(boost::asio::any_io_executor executor, const config& c,
                             const quarantine_options& o) {
   pg::connection database(std::move(executor), c.database);
   if (auto connected = co_await database.connect(); !connected) co_return connected.error();
-  const auto all = co_await pg::count_quarantine(database, o.filter);
+  const auto filter = co_await pg::in_utc(database, o.filter);
+  if (!filter) co_return filter.error();
+  const auto all = co_await pg::count_quarantine(database, *filter);
   if (!all) co_return all.error();
-  const auto entries = co_await pg::read_quarantine(database, o.filter, from_the_first, o.count_max, false);
+  const auto entries = co_await pg::read_quarantine(database, *filter, from_the_first, o.count_max, false);
   if (!entries) co_return entries.error();
   if (!o.json && !entries->empty()) {
-    fmt::print("{:<38}{:<22}{:<18}{:<20}{:<7}{}\n", "message id", "set aside at", "reason", "column", "state",
-               "table");
+    fmt::print("{:<38}{:<22}{:<18}{:<20}{:<7}{:<10}{}\n", "message id", "set aside at", "reason", "column",
+               "state", "key", "table");
   }
   for (const pg::quarantine_entry& e : *entries) o.json ? print_json(e) : print_row(e);
   if (!o.json) fmt::print("{} of {} entries\n", grouped(entries->size()), grouped(*all));
@@ -64,14 +68,19 @@ awaitable<result<int>> show(boost::asio::any_io_executor executor, const config&
   if (!keys) co_return keys.error();
   pg::connection database(std::move(executor), c.database);
   if (auto connected = co_await database.connect(); !connected) co_return connected.error();
-  const auto entries = co_await pg::read_quarantine(database, o.filter, from_the_first, o.count_max, true);
+  const auto filter = co_await pg::in_utc(database, o.filter);
+  if (!filter) co_return filter.error();
+  const auto entries = co_await pg::read_quarantine(database, *filter, from_the_first, o.count_max, true);
   if (!entries) co_return entries.error();
 
-  audit_entry entry{.what = "quarantine show", .which = {}, .why = o.reason};
+  std::vector<audit_entry> lines;
   std::vector<std::string> bodies;
   std::size_t not_kept = 0;
-  for (const pg::quarantine_entry& e : *entries) {
-    entry.which += (entry.which.empty() ? "" : " ") + e.message_id;
+  for (std::size_t i = 0; i < entries->size(); ++i) {
+    const pg::quarantine_entry& e = (*entries)[i];
+    if (i % ids_of_a_line == 0) lines.push_back({.what = "quarantine show", .which = {}, .why = o.reason});
+    audit_entry& line = lines.back();
+    line.which += (line.which.empty() ? "" : " ") + e.message_id;
     if (!e.body) {
       ++not_kept;
       continue;
@@ -79,11 +88,14 @@ awaitable<result<int>> show(boost::asio::any_io_executor executor, const config&
     auto body = mask::unseal(*e.body, e.message_id, **keys);
     if (!body) co_return std::move(body.error()).in("message " + e.message_id);
     bodies.push_back(*std::move(body));
-    entry.opened_with(mask::split_token(*e.body)->key_id);
+    ++line.count;
+    line.opened_with(e.key_id);
   }
-  entry.count = bodies.size();
-  if (auto written = audit(c, entry); !written) co_return written.error();
-  for (const std::string& body : bodies) fmt::print("{}\n", body);
+  if (lines.empty()) lines.push_back({.what = "quarantine show", .which = "nothing", .why = o.reason});
+  for (const audit_entry& line : lines) {
+    if (auto written = audit(c, line); !written) co_return written.error();
+  }
+  for (const std::string& body : bodies) fmt::print("{}\n", shown(body));
   if (not_kept > 0) say(fmt::format("{} bodies were not kept: there was no key ring\n", not_kept));
   co_return exit_code::done;
 }
@@ -96,15 +108,23 @@ awaitable<result<int>> drop(boost::asio::any_io_executor executor, const config&
   }
   pg::connection database(std::move(executor), c.database);
   if (auto connected = co_await database.connect(); !connected) co_return connected.error();
+  const auto filter = co_await pg::in_utc(database, o.filter);
+  if (!filter) co_return filter.error();
   if (!o.yes) {
-    const auto found = co_await pg::count_quarantine(database, o.filter);
+    const auto found = co_await pg::count_quarantine(database, *filter);
     if (!found) co_return found.error();
     co_return failure{
         errc::bad_configuration,
         fmt::format("this would drop {} entries, for ever; nothing was dropped", grouped(*found)),
         "add --yes"};
   }
-  const auto dropped = co_await pg::drop_quarantine(database, o.filter);
+  auto dropped = co_await pg::drop_quarantine(database, *filter);
+  if (!dropped && dropped.error().code == errc::timed_out) {
+    failure why = std::move(dropped).error();
+    why.fix = "PostgreSQL may finish it all the same: look with `sluice quarantine list`";
+    print_failure(why);
+    co_return exit_code::failed;
+  }
   if (!dropped) co_return dropped.error();
   fmt::print("dropped {} entries\n", grouped(*dropped));
   co_return exit_code::done;

@@ -71,8 +71,18 @@ boost::asio::awaitable<result<int>> move(boost::asio::any_io_executor executor, 
           "tool";
     co_return f;
   }
+  if (c.plan.business_key.empty()) {
+    say("sluice: SQS gives new ids to what it moves: what was loaded before it became a dead letter becomes "
+        "a second "
+        "row\n");
+  }
   const auto task = co_await follow(client, policy->target_arn);
-  if (!task) co_return task.error();
+  if (!task) {
+    failure why = std::move(task).error();
+    why.fix = "SQS goes on with the move: look at what is left in the dead-letter queue";
+    print_failure(why);
+    co_return exit_code::failed;
+  }
   fmt::print("moved {} messages of {} back to {}\n", grouped(task->moved), policy->target_name(), queue->url);
   if (task->status == "COMPLETED") co_return exit_code::done;
   const bool was_sent = task->failure_reason == "CouldNotDetermineMessageSource";

@@ -41,7 +41,8 @@ struct tally {
 };
 
 /// Moves the tokens of a column, page after page, by transactions of one statement. A pass over the table
-/// does not see a row that moves behind it meanwhile, so passes follow each other until one finds nothing.
+/// does not see a row that moves behind it meanwhile, so passes follow each other until one finds nothing,
+/// and one more, that looks at a single snapshot, finds nothing either: the old key may be destroyed then.
 /// What is under the primary key already is not touched: that makes it safe to stop anywhere and to start
 /// again.
 class rekeying {
@@ -62,10 +63,14 @@ class rekeying {
   struct change {
     std::string old_tokens, new_tokens;  ///< PostgreSQL arrays
     std::uint64_t rows = 0;
+    std::uint64_t left = 0;  ///< that cannot be opened
   };
 
   awaitable<result<std::vector<part>>> parts();
-  awaitable<result<std::uint64_t>> move(const part& p, std::uint64_t from);
+  /// Each gives the number of rows that were found to be moved.
+  awaitable<result<std::uint64_t>> move(const part& p, std::uint64_t from, bool look_only);
+  awaitable<result<std::uint64_t>> pass(bool look_only);
+  awaitable<result<std::uint64_t>> look_at_snapshot();
   change decide(const pg::rows& tokens);
 
   pg::connection& connection_;
@@ -114,7 +119,7 @@ rekeying::change rekeying::decide(const pg::rows& tokens) {
     const auto opened = mask::unmask(token, rule_, keys_);
     const auto fresh = opened ? masker_.mask(opened->value) : std::nullopt;
     if (!fresh) {
-      found_.left += rows;
+      c.left += rows;
       found_.why_left = opened.error();
       continue;
     }
@@ -127,7 +132,7 @@ rekeying::change rekeying::decide(const pg::rows& tokens) {
   return c;
 }
 
-awaitable<result<std::uint64_t>> rekeying::move(const part& p, std::uint64_t from) {
+awaitable<result<std::uint64_t>> rekeying::move(const part& p, std::uint64_t from, bool look_only) {
   const std::string column = pg::quote_identifier(options_.column);
   const std::string pages =
       fmt::format("t.ctid >= '({},0)' AND t.ctid < '({},0)'", from, std::min(from + batch_pages, p.pages));
@@ -138,7 +143,10 @@ awaitable<result<std::uint64_t>> rekeying::move(const part& p, std::uint64_t fro
   auto tokens = co_await connection_.query(look);
   if (!tokens) co_return tokens.error().why;
   change c = decide(*tokens);
-  if (c.rows == 0 || options_.dry_run) co_return c.rows;
+  if (c.rows == 0 || look_only) {
+    found_.left += c.left;
+    co_return c.rows;
+  }
   // A row that was changed since is left to the next pass: its token is another.
   const std::string write = fmt::format(
       "UPDATE ONLY {1} t SET {0} = m.fresh FROM unnest($1::text[], $2::text[]) AS m(old, fresh) "
@@ -151,36 +159,59 @@ awaitable<result<std::uint64_t>> rekeying::move(const part& p, std::uint64_t fro
     if (why.code == sqlstate("23505")) why.fix = "two rows hold one value under two keys: delete one of them";
     co_return why;
   }
-  co_return written->affected;
+  found_.moved += written->affected;
+  found_.left += c.left;
+  co_return c.rows;
+}
+
+awaitable<result<std::uint64_t>> rekeying::pass(bool look_only) {
+  auto all = co_await parts();
+  if (!all) co_return all.error();
+  std::uint64_t total = 0;
+  for (const part& p : *all) total += p.pages;
+  progress pages(look_only ? "looking at pages" : "rekeying pages", total, isatty(STDERR_FILENO) != 0);
+  found_.left = 0;
+  std::uint64_t found = 0;
+  std::uint64_t done = 0;
+  for (const part& p : *all) {
+    for (std::uint64_t from = 0; from < p.pages; from += batch_pages) {
+      if (*stop_) co_return failure{errc::cancelled, "stopped", "run it again to go on"};
+      auto moved = co_await move(p, from, look_only);
+      for (int tries = 1; !moved && classify(moved.error()) == verdict::retry && tries < tries_max; ++tries)
+        moved = co_await move(p, from, look_only);
+      if (!moved) co_return moved.error();
+      found += *moved;
+      done += std::min(batch_pages, p.pages - from);
+      pages.show(done, fmt::format("{} tokens {}", grouped(look_only ? found : found_.moved),
+                                   look_only ? "to move" : "moved"));
+    }
+  }
+  pages.finish();
+  co_return found;
+}
+
+awaitable<result<std::uint64_t>> rekeying::look_at_snapshot() {
+  auto begun = co_await connection_.query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+  if (!begun) co_return begun.error().why;
+  auto found = co_await pass(true);
+  if (!found) co_return found;
+  auto ended = co_await connection_.query("COMMIT");
+  if (!ended) co_return ended.error().why;
+  co_return found;
 }
 
 awaitable<result<>> rekeying::run() {
-  for (int pass = 0; pass < passes_max; ++pass) {
-    auto all = co_await parts();
-    if (!all) co_return all.error();
-    std::uint64_t total = 0;
-    for (const part& p : *all) total += p.pages;
-    progress pages("rekeying pages", total, isatty(STDERR_FILENO) != 0);
-    found_.left = 0;
-    const std::uint64_t moved_before = found_.moved;
-    std::uint64_t done = 0;
-    for (const part& p : *all) {
-      for (std::uint64_t from = 0; from < p.pages; from += batch_pages) {
-        if (*stop_) co_return failure{errc::cancelled, "stopped", "run it again to go on"};
-        auto moved = co_await move(p, from);
-        for (int tries = 1; !moved && classify(moved.error()) == verdict::retry && tries < tries_max;
-             ++tries) {
-          moved = co_await move(p, from);
-        }
-        if (!moved) co_return moved.error();
-        found_.moved += *moved;
-        done += std::min(batch_pages, p.pages - from);
-        pages.show(
-            done, fmt::format("{} tokens {}", grouped(found_.moved), options_.dry_run ? "to move" : "moved"));
-      }
-    }
-    pages.finish();
-    if (options_.dry_run || found_.moved == moved_before) co_return result<>();
+  if (options_.dry_run) {
+    const auto found = co_await look_at_snapshot();
+    if (!found) co_return found.error();
+    found_.moved = *found;
+    co_return result<>();
+  }
+  for (int passes = 0; passes < passes_max; ++passes) {
+    auto found = co_await pass(false);
+    if (found && *found == 0) found = co_await look_at_snapshot();
+    if (!found) co_return found.error();
+    if (*found == 0) co_return result<>();
   }
   co_return failure{errc::timed_out,
                     fmt::format("after {} passes the table still gets tokens of other keys", passes_max),

@@ -22,7 +22,7 @@ namespace {
 template <class T>
 using awaitable = boost::asio::awaitable<T>;
 
-constexpr std::size_t page = 1'000;  ///< entries in one transaction
+constexpr std::size_t page = 100;  ///< entries in one transaction; each may be a mebibyte
 
 /// From the quarantine into the table, by the plan as it is now.
 class replay {
@@ -32,13 +32,14 @@ class replay {
       : keys_(keys), reader_(std::move(reader)), damaged_too_(damaged_too) {}
 
   /// Puts what can be a row now into `s`; counts what cannot.
-  result<> read(const std::vector<pg::quarantine_entry>& entries, copy::segment& s);
+  void read(const std::vector<pg::quarantine_entry>& entries, copy::segment& s);
   /// `known`: messages whose event the table has already.
   void loaded(const copy::segment& s, const pg::load_report& report, std::size_t known);
   void print() const;
+  bool has_begun() const noexcept { return messages_ > 0; }
 
  private:
-  result<> read_one(const pg::quarantine_entry& e, copy::segment& s);
+  void read_one(const pg::quarantine_entry& e, copy::segment& s);
 
   const mask::key_ring& keys_;
   record::reader reader_;
@@ -48,7 +49,7 @@ class replay {
   std::map<std::string, std::uint64_t> staying_;  ///< by reason
 };
 
-result<> replay::read(const std::vector<pg::quarantine_entry>& entries, copy::segment& s) {
+void replay::read(const std::vector<pg::quarantine_entry>& entries, copy::segment& s) {
   for (const pg::quarantine_entry& e : entries) {
     if (e.reason == record::reasons::wrong_digest && !damaged_too_) {
       ++staying_["wrong_digest: its body is not what was sent; --code wrong_digest loads it all the same"];
@@ -58,14 +59,16 @@ result<> replay::read(const std::vector<pg::quarantine_entry>& entries, copy::se
       ++staying_["its body was not kept"];
       continue;
     }
-    if (auto read = read_one(e, s); !read) return std::move(read.error()).in("message " + e.message_id);
+    read_one(e, s);
   }
-  return {};
 }
 
-result<> replay::read_one(const pg::quarantine_entry& e, copy::segment& s) {
+void replay::read_one(const pg::quarantine_entry& e, copy::segment& s) {
   auto opened = mask::unseal(*e.body, e.message_id, keys_);
-  if (!opened) return opened.error();
+  if (!opened) {
+    ++staying_["its body cannot be opened: " + opened.error().what];
+    return;
+  }
   std::string body = *std::move(opened);
   const std::size_t size = body.size();
   body.append(simdjson::SIMDJSON_PADDING, ' ');
@@ -78,13 +81,13 @@ result<> replay::read_one(const pg::quarantine_entry& e, copy::segment& s) {
     const auto outcome = reader_.read({body.data(), size}, around, s.rows());
     if (outcome.what == record::outcome::kind::refused) {
       ++staying_[fmt::format("{} {}", outcome.why, outcome.column)];
-      return {};
+      return;
     }
     const copy::segment::entry entry{.message_id = around.message_id,
                                      .business_key = outcome.business_key,
                                      .sent_ms = around.sent_ms,
                                      .receive_count = around.receive_count};
-    if (outcome.what == record::outcome::kind::row && s.add(entry, start, outcome.rows)) return {};
+    if (outcome.what == record::outcome::kind::row && s.add(entry, start, outcome.rows)) return;
     s.rows().grow(s.rows().capacity() * 2);
   }
 }
@@ -104,6 +107,14 @@ void replay::print() const {
   fmt::print("replayed {} messages: {} rows\n", grouped(messages_), grouped(rows_));
   for (const auto& [reason, n] : staying_)
     fmt::print("  stay in the quarantine  {:>10}  {}\n", grouped(n), reason);
+}
+
+/// What was committed before stays so.
+result<int> ended_early(const replay& run, const failure& why) {
+  if (!run.has_begun()) return why;
+  run.print();
+  print_failure(why);
+  return exit_code::failed;
 }
 
 awaitable<result<int>> replay_all(boost::asio::any_io_executor executor, const config& c,
@@ -126,24 +137,22 @@ awaitable<result<int>> replay_all(boost::asio::any_io_executor executor, const c
   plan->claims_in = pg::ledger::quarantine;
   plan->bad = pg::bad_messages::leave;
 
-  pg::quarantine_filter filter = o.filter;
-  filter.target = plan->target;
+  auto filter = co_await pg::in_utc(database, o.filter);
+  if (!filter) co_return filter.error();
+  filter->target = plan->target;
   pg::quarantine_position after;
-  const bool damaged_too = filter.reason == record::reasons::wrong_digest || !filter.ids.empty();
+  const bool damaged_too = filter->reason == record::reasons::wrong_digest || !filter->ids.empty();
   replay run(**keys, *std::move(reader), damaged_too);
   copy::segment s({.rows_max = page, .body_bytes = 0, .handle_bytes = 0});
   for (;;) {
-    const auto entries = co_await pg::read_quarantine(database, filter, after, page, true);
-    if (!entries) co_return entries.error();
+    const auto entries = co_await pg::read_quarantine(database, *filter, after, page, true);
+    if (!entries) co_return ended_early(run, entries.error());
     if (entries->empty()) break;
     after = {entries->back().sent_ms, entries->back().message_id};
     s.clear();
-    if (auto read = run.read(*entries, s); !read) co_return read.error();
+    run.read(*entries, s);
     const auto report = co_await pg::load(database, *plan, s, nullptr, true);
-    if (!report) {
-      run.print();
-      co_return report.error();
-    }
+    if (!report) co_return ended_early(run, report.error());
     run.loaded(s, *report, plan->by_event ? report->duplicates : 0);
   }
   run.print();

@@ -80,8 +80,6 @@ class service {
  private:
   awaitable<result<>> prepare();
   awaitable<result<>> look_at_all();
-  awaitable<result<>> prepare_bad_messages(sqs::client& client);
-  bool is_fifo() const { return queue_.url.ends_with(".fifo"); }
   result<> make_workers();
   result<> make_lane(worker& w);
   awaitable<void> control();
@@ -112,6 +110,7 @@ class service {
   queue_info queue_;
   std::string dead_letter_url_;
   std::vector<std::unique_ptr<worker>> workers_;
+  pg::connection upkeep_{loop_.get_executor(), config_.database};
   std::size_t alive_ = 0;
   bool stopped_by_signal_ = false;
 };
@@ -148,7 +147,9 @@ awaitable<result<>> service::look_at_all() {
   auto found = co_await find_queue(client, config_);
   if (!found) co_return found.error();
   queue_ = *std::move(found);
-  if (auto fits = co_await prepare_bad_messages(client); !fits) co_return fits.error();
+  auto letters = co_await prepare_bad_messages(client, config_, queue_);
+  if (!letters) co_return letters.error();
+  dead_letter_url_ = *std::move(letters);
 
   pg::connection database(loop_.get_executor(), config_.database);
   if (auto connected = co_await database.connect(); !connected) co_return connected.error();
@@ -159,21 +160,6 @@ awaitable<result<>> service::look_at_all() {
       !kept) {
     co_return kept.error();
   }
-  co_return result<>();
-}
-
-// Without a dead-letter queue a message that is left would come for ever; and left in a FIFO queue, it holds
-// up its group until SQS moves it, while those behind it count their receives too.
-awaitable<result<>> service::prepare_bad_messages(sqs::client& client) {
-  if (config_.bad == pg::bad_messages::quarantine) co_return result<>();
-  if (config_.bad == pg::bad_messages::leave && is_fifo()) {
-    co_return failure{errc::bad_configuration,
-                      fmt::format("bad messages cannot be left in {}: the queue is FIFO", queue_.url),
-                      "set load.bad_messages to quarantine or dlq"};
-  }
-  auto letters = co_await find_dead_letter_queue(client, queue_);
-  if (!letters) co_return letters.error();
-  dead_letter_url_ = *std::move(letters);
   co_return result<>();
 }
 
@@ -213,7 +199,7 @@ result<> service::make_lane(worker& w) {
   options.visibility = queue_.visibility;
   options.receive_max = static_cast<std::size_t>(config_.receive_max);
   options.until_empty = until_empty_;
-  options.in_order = is_fifo();
+  options.in_order = queue_.is_fifo();
   if (options.in_order) options.loaders = 1;
   options.seed = std::random_device()();
   w.lane = std::make_unique<pipeline::lane>(executor, options, std::move(ports), *std::move(reader),
@@ -233,6 +219,7 @@ result<> service::make_workers() {
     boost::asio::co_spawn(w.loop, w.lane->run(), [&w](std::exception_ptr e, result<> outcome) {
       w.broken = e;
       w.outcome = std::move(outcome);
+      w.loop.stop();  // nothing of the lane is left, and new credentials that are on their way are not needed
     });
     ++alive_;
     w.thread = std::thread([this, &w] {
@@ -313,17 +300,17 @@ awaitable<void> service::watch_hangups(boost::asio::signal_set& hangups) {
 }
 
 awaitable<void> service::keep_ledger() {
-  pg::connection database(loop_.get_executor(), config_.database);
   auto due = clock::now() + upkeep_every;
   while (alive_ > 0) {
     co_await changed_.wait(1min);
     if (clock::now() < due || alive_ == 0) continue;
     due += upkeep_every;
     result<> kept;
-    if (!database.connected()) kept = co_await database.connect();
-    if (kept) kept = co_await pg::maintain_ledger(database, partition_days_ahead, ledger_retention_days);
+    if (!upkeep_.connected()) kept = co_await upkeep_.connect();
+    if (kept) kept = co_await pg::maintain_ledger(upkeep_, partition_days_ahead, ledger_retention_days);
+    if (alive_ == 0) co_return;  // it was closed for the stop
     if (!kept) log_.warning("ledger_upkeep_failed", {{"why", kept.error().what}, {"fix", kept.error().fix}});
-    database.close();
+    upkeep_.close();
   }
 }
 
@@ -367,6 +354,7 @@ awaitable<void> service::control() {
     if (bar_wanted) show(bar);
   }
   bar.finish();
+  upkeep_.close();
   watch_.close();
   if (protection_) protection_->close();
 }
@@ -431,6 +419,7 @@ int service::run() {
   if (auto opened = open_watch(); !opened) return refuse(opened.error());
   if (auto made = make_protection(); !made) return refuse(made.error());
   if (auto made = make_workers(); !made) return refuse(made.error());
+  if (!keys_ && config_.bad == pg::bad_messages::quarantine) log_.warning("bodies_not_kept");
   if (!until_empty_) {
     log_.info("started", {{"queue", queue_.url},
                           {"table", config_.plan.table},

@@ -46,12 +46,12 @@ result<std::vector<std::string>> read_samples(const std::string& path) {
 
 /// One line of a terminal, and not more of it than fits a column of the table.
 std::string cell_text(const std::string& value) {
+  const std::string whole = without_controls(value);
   std::string text;
   std::size_t characters = 0;
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
+  for (const char c : whole) {
     if (starts_character(c) && ++characters > cell_characters_max) return text + "…";
-    text += byte < 0x20U || byte == 0x7FU ? '?' : c;
+    text += c;
   }
   return text;
 }
@@ -204,11 +204,8 @@ int infer_plan(const std::string& file) {
   if (!proposed) return finish(proposed.error());
   fmt::print("# A plan for {} records of {}: read it, change what is wrong, then\n", proposed->records, file);
   fmt::print("# sluice check --config THIS --sample {}\n", file);
-  for (std::string note : proposed->notes) {
-    // A field's name may hold a line break, behind which there would be no comment any more.
-    std::ranges::replace_if(note, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-    fmt::print("# Note: {}\n", note);
-  }
+  // A field's name may hold a line break, behind which there would be no comment any more.
+  for (const std::string& note : proposed->notes) fmt::print("# Note: {}\n", without_controls(note));
   fmt::print("\n{}\n# The table that sluice init-db would make of it:\n", record::to_toml(proposed->plan));
   std::istringstream sql(pg::table_sql(proposed->plan));
   for (std::string line; std::getline(sql, line);) fmt::print("# {}\n", line);

@@ -114,10 +114,10 @@ int show(const config& c, const unmask_options& o, const mask::rule& rule, const
     print_failure(written.error());
     return exit_code::refused;
   }
-  for (const std::string& value : out.values) fmt::print("{}\n", value);
+  for (const std::string& value : out.values) fmt::print("{}\n", shown(value));
   if (!out.ended_by) return exit_code::done;
   failure why = *out.ended_by;
-  if (o.token.empty()) why = std::move(why).in(fmt::format("line {}", first_line + out.values.size()));
+  if (!o.token) why = std::move(why).in(fmt::format("line {}", first_line + out.values.size()));
   print_failure(why);
   return exit_code::failed;
 }
@@ -136,14 +136,14 @@ int unmask_values(const config& c, const unmask_options& o) {
     return exit_code::refused;
   }
   std::vector<std::string> tokens;
-  if (!o.token.empty()) tokens.push_back(o.token);
+  if (o.token) tokens.push_back(*o.token);
   if (!o.where.empty()) {
     const int read = run_to_end([&](boost::asio::any_io_executor executor) {
       return read_column(std::move(executor), c, o, tokens);
     });
     if (read != exit_code::done) return read;
   }
-  if (!o.token.empty() || !o.where.empty()) return show(c, o, *rule, **keys, tokens, 1);
+  if (o.token || !o.where.empty()) return show(c, o, *rule, **keys, tokens, 1);
   for (std::size_t line = 1;; line += tokens.size()) {
     tokens = read_tokens(std::cin);
     if (tokens.empty()) return exit_code::done;

@@ -16,6 +16,12 @@ constexpr event table[] = {
     {"start_delayed", level::warning,
      "The queue or the database does not answer while `run` starts; it is tried again after a pause.",
      "Nothing if it passes; after `limits.queue_away_max` sluice ends with 2."},
+    {"bodies_not_kept", level::warning,
+     "There is no key ring to seal with: of a message that cannot become a row the quarantine keeps the "
+     "reason, "
+     "and not the body, which then is nowhere.",
+     "Set `SLUICE_KEYS` or `SLUICE_KEYS_FILE` (`sluice keygen`), or `load.bad_messages` to `dlq` or "
+     "`leave`."},
     {"started", level::info, "Messages are received from now on.", ""},
     {"drain_progressed", level::info, "What a drain has done so far, every five seconds.", ""},
     {"batch_committed", level::debug, "One transaction is in the table.", ""},

@@ -244,6 +244,20 @@ def test_check_ticks_what_is_right_and_says_what_to_mend(ready):
     assert "sluice init-db" in bad.stdout
 
 
+@pytest.mark.parametrize("bad", ["dlq", "leave"])
+def test_check_refuses_what_run_refuses(ready, bad):
+    env = ready.environment(SLUICE_BAD_MESSAGES=bad)
+    checked, drained = ready.run("check", env=env), ready.run("drain", env=env)
+    assert (checked.returncode, drained.returncode) == (2, 2)
+    assert "has no dead-letter queue" in checked.stdout and "has no dead-letter queue" in drained.stderr
+
+
+@pytest.mark.parametrize("command, begins", [(["mask", ""], "k1."), (["unmask", "--reason", "r", ""], "\n")])
+def test_an_empty_value_is_a_value_and_not_standard_input(ready, command, begins):
+    done = ready.ok(*command, env=ready.environment(SLUICE_AUDIT_FILE=str(ready.folder / "audit.log")))
+    assert done.stdout.startswith(begins)
+
+
 def test_check_grades_what_the_plan_does_with_persons(ready):
     file = ready.folder / "plan.toml"
     column = '[[column]]\nname = "{}"\ntype = "text"\nfrom = "{}"\n{}\n'

@@ -36,7 +36,9 @@ def test_a_ring_in_a_file_is_changed_there_and_never_shown(ringed):
     assert os.listdir(ringed.folder).count("keys.toml.new") == 0
     assert ringed.ok("mask", "10.0.0.1", env=env(ringed)).stdout.startswith("k2.")
     assert ringed.ok("unmask", "--reason", "r", token, env=env(ringed)).stdout == "10.0.0.1\n"
-    ringed.ok("keys", "remove", "k1", env=env(ringed))
+    asked = ringed.run("keys", "remove", "k1", env=env(ringed))
+    assert asked.returncode == 2 and "nothing was removed" in asked.stderr and "--yes" in asked.stderr
+    ringed.ok("keys", "remove", "k1", "--yes", env=env(ringed))
     gone = ringed.run("unmask", "--reason", "r", token, env=env(ringed))
     assert gone.returncode == 1 and "no key 'k1'" in gone.stderr
 
@@ -52,6 +54,20 @@ def test_what_a_killed_run_left_is_no_hindrance(ringed):
     assert len(ringed.ok("keys", "list", env=env(ringed)).stdout.splitlines()) == 3
     assert aimed_at.read_text() == "as it was"
     assert ringed.ring.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_ring_keeps_its_owner_and_its_place(ringed):
+    """As one that root changes for the user of a service, by a link."""
+    os.chown(ringed.ring, 4711, 4712)
+    link = ringed.folder / "link.toml"
+    (ringed.folder / "elsewhere").mkdir()
+    elsewhere = ringed.folder / "elsewhere" / "ring.toml"
+    ringed.ring.rename(elsewhere)
+    link.symlink_to(elsewhere)
+    ringed.ok("keys", "add", "k2", env=env(ringed) | {"SLUICE_KEYS_FILE": str(link)})
+    assert link.is_symlink() and "k2" in elsewhere.read_text()
+    now = elsewhere.stat()
+    assert (now.st_uid, now.st_gid, now.st_mode & 0o777) == (4711, 4712, 0o640)
 
 
 def test_one_at_a_time_changes_a_ring(ringed):
@@ -102,9 +118,13 @@ def test_a_retired_key_opens_bodies_that_it_sealed_and_a_destroyed_one_does_not(
     show = ["quarantine", "show", "--reason", "ticket 8"]
     assert sorted(ringed.ok(*show, env=env(ringed)).stdout.splitlines()) == sorted([sealed_first, '{"bar": "baz"}'])
     assert sorted(json.loads((ringed.folder / "audit.log").read_text().splitlines()[-1])["key_ids"]) == ["k1", "k2"]
-    ringed.ok("keys", "remove", "k1", env=env(ringed))
+    listed = [json.loads(line)["key_id"] for line in ringed.ok("quarantine", "list", "--json", env=env(ringed)).stdout.splitlines()]
+    assert sorted(listed) == ["k1", "k2"]
+    ringed.ok("keys", "remove", "k1", "--yes", env=env(ringed))
     gone = ringed.run(*show, env=env(ringed))
     assert gone.returncode == 2 and "no key 'k1'" in gone.stderr and "foo" not in gone.stdout
+    again = ringed.ok("quarantine", "replay", env=env(ringed)).stdout
+    assert "cannot be opened: the key ring has no key 'k1'" in again and "missing_field" in again, "who cannot be opened holds up nobody"
 
 
 def test_rows_are_opened_by_a_condition_whatever_it_holds(ringed):

@@ -8,7 +8,7 @@ import urllib.parse
 import pytest
 
 from gate import Gate
-from world import SAMPLES
+from world import SAMPLES, wait_for
 from test_bad_messages import BAD_BODY
 
 
@@ -103,17 +103,68 @@ def test_drop_wants_a_filter_and_a_yes(full):
     assert full.count("sluice.ledger") == 100
 
 
+@pytest.mark.parametrize("flag", ["--code", "--since", "--until"])
+def test_a_filter_that_is_empty_is_a_mistake_and_not_all(full, flag):
+    done = full.run("quarantine", "drop", "--code", "refused_by_table", flag, "", "--yes")
+    assert done.returncode == 2 and "empty" in done.stderr
+    assert full.count("sluice.quarantine") == 49
+
+
+def test_times_are_utc_whatever_the_server_s_zone_is(full):
+    [[database]] = full.sql("SELECT current_database()")
+    full.sql(f'ALTER DATABASE "{database}" SET timezone = \'Pacific/Kiritimati\'')  # UTC+14
+    [[hour_ago, in_an_hour]] = full.sql("SELECT to_char(now() AT TIME ZONE 'UTC' - interval '1 hour', 'YYYY-MM-DD HH24:MI'), "
+                                        "to_char(now() AT TIME ZONE 'UTC' + interval '1 hour', 'YYYY-MM-DD HH24:MI')")
+    count = lambda *filter: full.ok("quarantine", "list", "--limit", 1, *filter).stdout.splitlines()[-1]  # noqa: E731
+    assert count("--since", hour_ago) == "1 of 49 entries"
+    assert count("--since", in_an_hour) == "0 of 0 entries"
+    assert count("--until", in_an_hour) == "1 of 49 entries"
+    assert count("--until", hour_ago) == "0 of 0 entries"
+    assert count("--since", "2020-01-01", "--until", hour_ago + "+00") == "0 of 0 entries"
+
+
+def test_many_that_are_opened_are_written_down_in_lines_of_a_hundred(full):
+    full.sql("INSERT INTO sluice.quarantine SELECT gen_random_uuid(), n, now(), 'not_json', NULL, NULL, 1, 't', NULL "
+             "FROM generate_series(1, 201) n")
+    audit = full.folder / "audit.log"
+    full.ok("quarantine", "show", "--limit", 1000, "--reason", "r", env=full.environment(SLUICE_AUDIT_FILE=str(audit)))
+    lines = [json.loads(line) for line in audit.read_text().splitlines()]
+    assert [len(line["which"].split()) for line in lines] == [100, 100, 50]
+    assert sum(line["count"] for line in lines) == 49
+
+
 def test_redrive_moves_dead_letters_back_to_their_queue(world):
     world.ok("init-db")
     world.restart_queue("--queue", "login-dead", "--queue", "login-queue,VisibilityTimeout=5,DeadLetter=login-dead:1")
     world.ok("send", SAMPLES)
     world.ok("drain", env=world.environment(SLUICE_BAD_MESSAGES="leave"))
     assert world.stats()["queues"]["login-dead"]["visible"] == 1
-    out = world.ok("redrive").stdout
-    assert "moved 1 messages of login-dead back to" in out
+    moved = world.ok("redrive")
+    assert "moved 1 messages of login-dead back to" in moved.stdout
+    assert "new ids" in moved.stderr
     assert world.stats()["queues"]["login-dead"]["visible"] == 0
     world.ok("drain")
     assert world.count("sluice.quarantine") == 1
+
+
+def test_a_dead_letter_that_was_loaded_is_known_where_it_lies(world):
+    """Committed and not deleted, as by a kill in between; SQS moves it when it is received once more."""
+    world.ok("init-db")
+    world.restart_queue("--queue", "login-dead", "--queue", "login-queue,VisibilityTimeout=5,DeadLetter=login-dead:1")
+    world.ok("send", SAMPLES)
+    world.set_faults(throttle_rate=1, operations=["DeleteMessageBatch"])
+    left = world.start("run", env=world.environment(SLUICE_DRAIN_MAX="1s", SLUICE_ADMIN="off"))
+    wait_for(lambda: world.count("user_logins") == 99, "the rows", process=left)
+    left.terminate()
+    left.wait(30)
+    world.set_faults()
+    wait_for(lambda: world.stats()["queues"]["login-queue"]["in_flight"] == 0, "the messages to come again")
+    assert world.ok("drain").returncode == 0
+    assert world.stats()["queues"]["login-dead"]["visible"] == 100
+    out = world.ok("drain", "--queue", "login-dead").stdout
+    assert re.search(r"known before +100$", out, re.MULTILINE), out
+    assert world.count("user_logins") == 99
+    assert world.stats()["queues"]["login-dead"]["visible"] == 0
 
 
 def test_redrive_says_when_there_is_nothing_to_move_from(world):

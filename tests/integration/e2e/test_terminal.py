@@ -47,6 +47,17 @@ def test_check_ticks_in_colour_on_a_terminal_and_without_where_none_is_wanted(re
     assert "\x1b" not in piped and " ok " in piped and "\u2713" not in piped
 
 
+def test_what_is_opened_does_not_command_the_terminal(world):
+    """Raw values are somebody else's: they may hold escape sequences."""
+    audit = str(world.folder / "audit.log")
+    hostile = "a\x1b]0;title\x07b"
+    token = world.ok("mask", "--domain", "d", input=hostile + "\n").stdout.strip()
+    unmask = ["unmask", "--domain", "d", "--reason", "r", token]
+    assert world.ok(*unmask, env=world.environment(SLUICE_AUDIT_FILE=audit)).stdout == hostile + "\n", "a pipe gets it as it is"
+    seen = on_a_terminal(world, *unmask, SLUICE_AUDIT_FILE=audit)
+    assert "\x1b" not in seen and "a\\u001b]0;title\\u0007b" in seen
+
+
 def test_the_log_and_the_bar_do_not_share_a_line(world):
     world.ok("init-db")
     world.ok("send", SAMPLES, "--create", "--count", "30000")

@@ -160,6 +160,9 @@ def test_a_health_check_tells_a_sluice_that_runs_from_one_that_does_not(world, t
             base = address_of(log)
             env = world.environment(SLUICE_ADMIN=base.removeprefix("http://").rstrip("/"))
             world.ok("--healthcheck", env=env)
+            file = tmp_path / "pipeline.toml"
+            file.write_text(f'[admin]\nlisten = "{env["SLUICE_ADMIN"]}"\n')
+            world.ok("--healthcheck", env=world.environment(SLUICE_ADMIN=None, SLUICE_CONFIG=str(file)))
             wait_for(lambda: ask(base, path="/readyz")[0] == 200, "readiness")
         finally:
             run.terminate()
