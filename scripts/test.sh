@@ -74,13 +74,18 @@ python_packages() {
     build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt &&
     echo "$wanted" >build/venv/installed
 }
-# python_tests PRESET PLACE: with the programs of that preset.
-python_tests() { SLUICE_BIN=$root/build/$1/bin with_postgres build/venv/bin/python -m pytest -q -n 3 "tests/$2"; }
+# python_tests PRESET PLACE AT_ONCE: with the programs of that preset. Most of their time they wait.
+python_tests() { SLUICE_BIN=$root/build/$1/bin with_postgres build/venv/bin/python -m pytest -q -n "$3" "tests/$2"; }
 
-# crash PRESET: processes and PostgreSQL are killed, and every message is counted.
+# crash PRESET: processes and PostgreSQL are killed, and every message is counted. Most of the time they start again.
 crash() {
-  python3 tests/chaos/crash.py --programs "build/$1/bin" --cycles 25 &&
-    for load in dlq leave fifo upsert key; do python3 tests/chaos/crash.py --programs "build/$1/bin" --cycles 10 --load $load || return 1; done
+  failures=0
+  python3 tests/chaos/crash.py --programs "build/$1/bin" --cycles 25 & mixed=$!
+  for load in dlq leave fifo upsert key; do
+    python3 tests/chaos/crash.py --programs "build/$1/bin" --cycles 10 --load $load || failures=1
+  done
+  wait $mixed || failures=1
+  return $failures
 }
 
 format() { sources '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run -Werror; }
@@ -141,7 +146,7 @@ coverage() {
   export LLVM_PROFILE_FILE="$directory/profile/%p-%m.profraw"
   rm -rf "$directory/profile"
   mkdir -p "$directory/profile" && chmod 1777 "$directory/profile" || return 1  # a test runs sluice as another user
-  unit coverage && integration coverage && python_tests coverage integration || return 1
+  unit coverage && integration coverage && python_tests coverage integration 5 || return 1
   llvm-profdata-19 merge -sparse -o "$directory/all.profdata" "$directory"/profile/*.profraw || return 1
   objects=$(find "$directory/bin" "$directory/tests" -type f -perm -u+x | sed 's/^/-object=/')
   # shellcheck disable=SC2086  # a list of words
@@ -156,14 +161,14 @@ group() {
     shell) step "shell scripts" shell ;;
     dev) build dev && step "dev: unit" unit dev ;;
     integration) build dev && step "dev: integration" integration dev ;;
-    python) build dev && step "python packages" python_packages && step "dev: python" python_tests dev integration ;;
+    python) build dev && step "python packages" python_packages && step "dev: python" python_tests dev integration 5 ;;
     crash)
       build dev && step "crash: 75 cycles" crash dev && step "python packages" python_packages &&
-        step "network faults" python_tests dev chaos
+        step "network faults" python_tests dev chaos 3
       ;;
     asan | tsan)
       build "$1" && step "$1: unit" unit "$1" && step "$1: integration" integration "$1" &&
-        step "python packages" python_packages && step "$1: end to end" python_tests "$1" integration/e2e
+        step "python packages" python_packages && step "$1: end to end" python_tests "$1" integration/e2e 4
       ;;
     clang-tidy) step "clang-tidy" clang_tidy ;;
     coverage)

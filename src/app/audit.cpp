@@ -63,19 +63,25 @@ result<> append(const std::string& path, const std::string& line) {
                  "set SLUICE_AUDIT_FILE to a file that you may append to; nothing was opened"};
 }
 
+/// Whether somebody took it.
+bool send_to(const sockaddr_un& there, int kind, std::string_view text) {
+  const descriptor to(socket(AF_UNIX, kind | SOCK_CLOEXEC, 0));
+  return to.get() >= 0 &&
+         setsockopt(to.get(), SOL_SOCKET, SO_SNDTIMEO, &syslog_wait, sizeof syslog_wait) == 0 &&
+         connect(to.get(), reinterpret_cast<const sockaddr*>(&there), sizeof there) == 0 &&
+         send(to.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+}
+
 /// As glibc's syslog() does, which does not say whether anybody took the line.
 result<> tell_syslog(const std::string& line) {
   sockaddr_un there{};
   there.sun_family = AF_UNIX;
   syslog_socket.copy(there.sun_path, sizeof there.sun_path - 1);
-  const descriptor to(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const std::string text = fmt::format("<{}>{:%b %e %T} sluice[{}]: {}", LOG_AUTHPRIV | LOG_NOTICE,
                                        fmt::localtime(std::time(nullptr)), getpid(), line);
-  if (to.get() >= 0 && setsockopt(to.get(), SOL_SOCKET, SO_SNDTIMEO, &syslog_wait, sizeof syslog_wait) == 0 &&
-      connect(to.get(), reinterpret_cast<const sockaddr*>(&there), sizeof there) == 0 &&
-      send(to.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size())) {
-    return {};
-  }
+  if (send_to(there, SOCK_DGRAM, text)) return {};
+  // Some listen for streams, of lines that end with a zero.
+  if (errno == EPROTOTYPE && send_to(there, SOCK_STREAM, text + '\0')) return {};
   return failure{errc::bad_configuration, "there is no syslog here to take the audit line",
                  "set SLUICE_AUDIT_FILE to a file; nothing was opened"};
 }

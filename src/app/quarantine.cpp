@@ -86,7 +86,13 @@ awaitable<result<int>> show(boost::asio::any_io_executor executor, const config&
       continue;
     }
     auto body = mask::unseal(*e.body, e.message_id, **keys);
-    if (!body) co_return std::move(body.error()).in("message " + e.message_id);
+    if (!body) {  // an attempt that shows nothing is written down, too
+      for (audit_entry& each : lines) {
+        each.count = 0;
+        if (auto written = audit(c, each); !written) co_return written.error();
+      }
+      co_return std::move(body.error()).in("message " + e.message_id);
+    }
     bodies.push_back(*std::move(body));
     ++line.count;
     line.opened_with(e.key_id);

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -427,15 +428,25 @@ int service::run() {
                           {"threads", config_.threads},
                           {"locked_bytes", observe::read_process().locked_bytes}});
   }
-  boost::asio::co_spawn(loop_, watch_signals(signals), note);
-  if (!until_empty_) boost::asio::co_spawn(loop_, watch_hangups(hangups), note);
-  boost::asio::co_spawn(loop_, keep_ledger(), note);
-  boost::asio::co_spawn(loop_, watch_.serve(), note);
-  boost::asio::co_spawn(loop_, report_emf(), note);
-  if (protection_) boost::asio::co_spawn(loop_, protection_->run(protection_every), note);
-  boost::asio::co_spawn(loop_, watch_.look_at_queue(), note);
-  boost::asio::co_spawn(loop_, control(), [&](std::exception_ptr e) {
-    note(e);
+  // When all have ended, new credentials may still be on their way: they are not waited for.
+  std::size_t tasks = 0;
+  const auto begin = [&](
+                         awaitable<void> task, const std::function<void()>& at_its_end = [] {}) {
+    ++tasks;
+    boost::asio::co_spawn(loop_, std::move(task), [&, at_its_end](std::exception_ptr e) {
+      note(e);
+      at_its_end();
+      if (--tasks == 0) loop_.stop();
+    });
+  };
+  begin(watch_signals(signals));
+  if (!until_empty_) begin(watch_hangups(hangups));
+  begin(keep_ledger());
+  begin(watch_.serve());
+  begin(report_emf());
+  if (protection_) begin(protection_->run(protection_every));
+  begin(watch_.look_at_queue());
+  begin(control(), [&] {
     signals.cancel();
     hangups.cancel();
   });

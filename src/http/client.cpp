@@ -142,8 +142,8 @@ asio::awaitable<error_code> client::impl::exchange(Stream& stream, std::string_v
         co_await stream.async_wait(asio::socket_base::wait_read,
                                    asio::redirect_error(asio::use_awaitable, e));
         if (!e) read(stream, {}, e);
-      } else {  // what is decrypted already makes no socket readable
-        std::array<char, 64> first;
+      } else {                       // what is decrypted already makes no socket readable
+        std::array<char, 64> first;  // NOLINT(cppcoreguidelines-pro-type-member-init): read into
         const std::size_t n = co_await stream.async_read_some(asio::buffer(first),
                                                               asio::redirect_error(asio::use_awaitable, e));
         if (!e) read(stream, {first.data(), n}, e);
@@ -157,7 +157,8 @@ asio::awaitable<error_code> client::impl::exchange(Stream& stream, std::string_v
 // Reads what has come behind `first`, without waiting, and parses it.
 template <class Stream>
 void client::impl::read(Stream& stream, std::string_view first, error_code& e) {
-  std::array<char, read_bytes> came;
+  std::array<char, read_bytes>
+      came;  // NOLINT(cppcoreguidelines-pro-type-member-init): not to be written twice
   first.copy(came.data(), first.size());
   const auto rest = asio::buffer(came) + first.size();
   const std::size_t n = first.size() + read_now(stream, rest, e);

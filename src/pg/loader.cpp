@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <set>
 #include <utility>
 
 #include "copy/row_writer.hpp"
@@ -20,7 +21,8 @@ using boost::asio::awaitable;
 using clock = std::chrono::steady_clock;
 
 constexpr std::string_view foreign_key = "23503";
-constexpr std::string_view unique_key = "23505";
+constexpr std::string_view internal_error = "XX000";
+constexpr int rival_rounds_max = 4;
 
 /// How a transaction ended.
 enum class ending {
@@ -194,8 +196,8 @@ failure loading::not_loaded(server_error e, std::string_view where) const {
 bool is_bad_row(const server_error& e, const load_plan& plan) {
   const verdict v = classify(e.why);
   // An internal error, as extensions' types call a value that they do not take: tried again part by part, it
-  // is found to be a row's, or has passed.
-  if (e.why.code == sqlstate("XX000")) return true;
+  // is found to be a row's, or has passed. If all rows have it, it is nobody's: see copy_these.
+  if (e.why.code == sqlstate(internal_error)) return true;
   const std::string state = to_string(sqlstate_text(e.why.code));
   // Whatever a trigger raises is about its row, but for what asks to wait.
   constexpr std::array to_wait = {"08", "25", "40", "53", "55", "57", "58"};
@@ -210,6 +212,11 @@ bool is_bad_row(const server_error& e, const load_plan& plan) {
 /// that was committed, and PostgreSQL found so after. Such a refusal names no constraint.
 bool is_stale_route(const server_error& e) {
   return e.why.code == sqlstate("23514") && e.constraint.empty();
+}
+
+/// Another row has the key, or what an exclusion constraint guards.
+bool has_rival(std::string_view sqlstate) noexcept {
+  return sqlstate == "23505" || sqlstate == "23P01";
 }
 
 result<ending> committed(const rows& answer) {
@@ -257,8 +264,10 @@ awaitable<result<ending>> loading::fast() {
   if (in_keys && (e.why.code == sqlstate("23505") || is_stale_route(e))) co_return ending::conflict;
   const bool in_rows = !messages.empty() && e.statement >= rows_at;
   if (!in_rows || !is_bad_row(e, plan_)) co_return not_loaded(e, in_rows ? "rows" : "ledger");
-  // What has that key may itself be refused yet, and the next statement goes by the partitions as they are.
-  const bool may_pass_yet = e.why.code == sqlstate(unique_key) || is_stale_route(e);
+  // What has that key may itself be refused yet, the next statement goes by the partitions as they are, and
+  // all rows may have it.
+  const std::string state = to_string(sqlstate_text(e.why.code));
+  const bool may_pass_yet = has_rival(state) || is_stale_route(e) || state == internal_error;
   if (const auto at = culprit(messages, e); at && !may_pass_yet)
     segment_.refuse(messages[*at], refusal_for(e));
   co_return ending::row_refused;
@@ -297,6 +306,7 @@ awaitable<result<ending>> loading::begin_claiming(bool constraints_now) {
 /// Those that the table refuses, or drops, are in `found_` then.
 awaitable<result<ending>> loading::copy_these(std::vector<std::size_t> messages) {
   isolation parts(messages.size());
+  std::size_t internal = 0;
   while (!parts.done()) {
     const isolation::run next = parts.next();
     const auto run = std::span(messages).subspan(next.first, next.size());
@@ -326,32 +336,42 @@ awaitable<result<ending>> loading::copy_these(std::vector<std::size_t> messages)
     if (!in_rows || !is_bad_row(e, plan_)) co_return not_loaded(e, "rows");
     auto at = culprit(run, e);
     if (at) *at += next.first;
-    if (const auto found = parts.refused(at)) found_.emplace_back(messages[*found], refusal_for(e));
+    const auto found = parts.refused(at);
+    if (!found) continue;
+    found_.emplace_back(messages[*found], refusal_for(e));
+    if (e.why.code != sqlstate(internal_error) || e.raised) continue;
+    // A library that does not fit the server, say: not what anybody sent.
+    if (++internal == messages.size()) co_return not_loaded(e, "rows");
   }
   co_return ending::committed;
 }
 
 /// Copies until those that are refused for a foreign key, who are in `found_` then, do not become fewer: a
 /// row that refers to another of its segment is refused where that one comes in a later run. And one whose
-/// key another of its segment had is in its place once that one is refused for something else: it is tried
-/// once more, first.
+/// key another of its segment had is in its place once that one is refused for something else: whenever
+/// somebody was, it is tried again, first.
 awaitable<result<ending>> loading::copy_with_parents(std::vector<std::size_t> messages) {
-  bool rivals_tried = false;
+  std::set<std::size_t> orphans;  // who was refused for a foreign key, once
+  int rounds = 0;
   for (std::size_t before = 0; messages.size() != before;) {
     before = messages.size();
     found_.clear();
     if (auto copied = co_await copy_these(messages); !copied) co_return copied;
-    const auto has_rival = [](const auto& refused) { return refused.second.sqlstate == unique_key; };
-    const bool rivals_too = !std::exchange(rivals_tried, true) && !std::ranges::all_of(found_, has_rival);
+    bool somebody_new = false;
+    for (const auto& [message, why] : found_) {
+      if (why.sqlstate == foreign_key) somebody_new |= orphans.insert(message).second;
+      if (why.sqlstate != foreign_key && !has_rival(why.sqlstate)) somebody_new = true;
+    }
+    const bool rivals_too = somebody_new && ++rounds <= rival_rounds_max;
     std::vector<std::size_t> rivals;
     messages.clear();
     refusals left;
     for (auto& each : found_) {
-      if (rivals_too && has_rival(each)) {
-        rivals.push_back(each.first);
-      } else if (each.second.sqlstate == foreign_key) {
+      if (orphans.contains(each.first)) {
         messages.push_back(each.first);
         left.push_back(std::move(each));
+      } else if (rivals_too && has_rival(each.second.sqlstate)) {
+        rivals.push_back(each.first);
       } else {
         segment_.refuse(each.first, std::move(each.second));
       }

@@ -134,7 +134,7 @@ class lane {
   /// The database answers, and there is a batch to put messages in; one message at a time while it is on
   /// trial.
   bool may_receive() const noexcept {
-    return impaired_ == 0 && (on_trial_ ? pool_.idle() : pool_.has_room());
+    return impaired_ == 0 && (trials_ > 0 ? pool_.idle() : pool_.has_room());
   }
   awaitable<void> until_gone(const std::size_t& alive);
   awaitable<void> pause(std::chrono::milliseconds how_long);
@@ -174,8 +174,9 @@ class lane {
   bool sinks_closed_ = false;   ///< at stop, late: load no more, give back
   bool queues_closed_ = false;  ///< at stop, too late: not even that
   std::size_t impaired_ = 0;    ///< loaders whose database does not answer: receive nothing meanwhile
-  bool on_trial_ = false;       ///< it answers again, but nothing has been loaded since it was away
-  std::uint64_t returns_ = 0;   ///< how often a batch went back
+  /// Loads without a row until it is trusted again: it answers, but has loaded no row since it was away.
+  std::size_t trials_ = 0;
+  std::uint64_t returns_ = 0;  ///< how often a batch went back
   steady_time called_for_help_{};
   std::size_t set_aside_untold_ = 0;           ///< messages that the log does not know of yet
   steady_time set_aside_next_{};               ///< when it may be told

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t traces_told_max = 10;  // of a batch
 constexpr auto set_aside_every = 10s;
+constexpr std::size_t trials_max = 10;
 
 }  // namespace
 
@@ -93,7 +94,7 @@ awaitable<void> lane::wait_for_sink(sink& to) {
     const auto answer = co_await to.probe();
     if (answer) {
       log_.info("database_back");
-      on_trial_ = true;
+      trials_ = trials_max;
       break;
     }
     const verdict v = classify(answer.error());
@@ -127,7 +128,11 @@ void lane::sink_found() {
 }
 
 void lane::loaded(const batch& b, const pg::load_report& report, clock::duration took) {
-  if (std::exchange(on_trial_, false)) call_pollers();
+  if (trials_ > 0) {
+    trials_ =
+        report.rows > 0 ? 0 : trials_ - 1;  // what is known or bad does not show that the table takes rows
+    call_pollers();
+  }
   counters_.batches.add();
   counters_.rows.add(report.rows);
   counters_.duplicates.add(report.duplicates);

@@ -55,7 +55,7 @@ awaitable<void> lane::poll() {
     // Those beyond the least ask for a short while only, so that at the end of a burst they are gone soon.
     const bool brief = options_.until_empty || polling_ > options_.pollers_min;
     const auto asked = clock::now();
-    const std::size_t most = on_trial_ ? 1 : options_.receive_max;
+    const std::size_t most = trials_ > 0 ? 1 : options_.receive_max;
     std::optional<in_flight<observe::gauge>> poll_of_all(std::in_place, counters_.receiving);
     auto reply = co_await connection->receive(most, brief ? std::min(options_.wait, 1s) : options_.wait);
     poll_of_all.reset();
@@ -84,7 +84,7 @@ awaitable<void> lane::poll() {
 
 // What waits in replies has a limit, too, as large bodies are a hundred times what small ones are.
 std::size_t lane::receives_max() const noexcept {
-  if (on_trial_) return 1;
+  if (trials_ > 0) return std::min<std::size_t>(1, receive_limit_.get());
   const std::size_t fit = reply_bytes_max / std::max<std::size_t>(reply_bytes_, 1);
   return std::min(std::max<std::size_t>(fit, 1), receive_limit_.get());
 }

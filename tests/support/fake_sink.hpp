@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <functional>
@@ -46,6 +47,7 @@ class fake_table {
   };
   std::function<std::optional<trouble>()> next_trouble;
   std::function<std::optional<sluice::failure>()> probe_trouble;
+  std::optional<sluice::failure> takes_no_rows;  ///< of loads with a row, before the commit
 };
 
 class fake_sink final : public sluice::pipeline::sink {
@@ -61,6 +63,9 @@ class fake_sink final : public sluice::pipeline::sink {
     auto trouble = table_.next_trouble ? table_.next_trouble() : std::nullopt;
     const std::chrono::milliseconds takes = table_.delay ? table_.delay() : table_.commit_time;
     if (!co_await pause(takes)) co_return sluice::failure(sluice::errc::cancelled, "closed");
+    const bool with_row =
+        std::ranges::any_of(s.slots(), [](const auto& slot) { return slot.refusal_index < 0; });
+    if (table_.takes_no_rows && with_row) co_return *table_.takes_no_rows;
     send_letters(s);
     if (trouble && trouble->at == fake_table::when::before_commit) co_return trouble->what;
     const auto report = commit(s);

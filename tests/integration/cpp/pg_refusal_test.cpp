@@ -352,6 +352,32 @@ TEST_CASE_METHOD(fixture, "what a trigger meets in one row sets that row aside, 
         to_string(id(42)) + state);
 }
 
+TEST_CASE_METHOD(fixture, "an internal error of one row is that row's, and of all rows the server's") {
+  const bool outcome_unknown = GENERATE(false, true);
+  const bool of_all = GENERATE(false, true);
+  CAPTURE(outcome_unknown, of_all);
+  // A view whose function is gone: the server finds that out when it runs it.
+  db.sql("CREATE FUNCTION g() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE VIEW v AS SELECT g()");
+  db.sql("DELETE FROM pg_proc WHERE proname = 'g'");
+  db.sql(
+      std::string("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.n = 42 OR ") +
+      (of_all ? "true" : "false") +
+      " THEN EXECUTE 'SELECT * FROM v'; END IF; RETURN NEW; END $$; CREATE TRIGGER f BEFORE INSERT ON target "
+      "FOR EACH ROW EXECUTE FUNCTION f()");
+  auto s = segment(messages(0, 100));
+  const auto got = load(s, outcome_unknown);
+  if (of_all) {
+    REQUIRE_FALSE(got.has_value());
+    CHECK(may_pass(classify(got.error())));
+    CHECK(set_aside() == 0);
+  } else {
+    REQUIRE(got.has_value());
+    CHECK(got->rows == 99);
+    CHECK(db.value("SELECT string_agg(message_id || sqlstate, ',') FROM sluice.quarantine") ==
+          to_string(id(42)) + "XX000");
+  }
+}
+
 TEST_CASE_METHOD(fixture, "what a trigger raises to be waited for is no row's fault") {
   db.sql(
       "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE lock_not_available; END $$; "
@@ -361,6 +387,27 @@ TEST_CASE_METHOD(fixture, "what a trigger raises to be waited for is no row's fa
   REQUIRE_FALSE(got.has_value());
   CHECK(classify(got.error()) == verdict::retry);
   CHECK(set_aside() == 0);
+}
+
+TEST_CASE_METHOD(
+    fixture, "of several rows that are refused the good one with their key is found, however late it comes") {
+  db.sql(
+      "CREATE TABLE parent (n int PRIMARY KEY); INSERT INTO parent VALUES (1); ALTER TABLE target ADD UNIQUE "
+      "(name), ADD FOREIGN KEY (n) REFERENCES parent");
+  auto s = segment({{3, "same"}, {4, "same"}, {5, "same"}, {1, "same"}});
+  CHECK(loaded(s, GENERATE(false, true)).rows == 1);
+  CHECK(db.value("SELECT string_agg(n || name, ' ') FROM target") == "1same");
+  CHECK(set_aside() == 3);
+}
+
+TEST_CASE_METHOD(fixture, "a row whose place was that of a row which is refused itself is good") {
+  db.sql(
+      "CREATE TABLE parent (n int PRIMARY KEY); INSERT INTO parent VALUES (1); ALTER TABLE target ADD "
+      "FOREIGN KEY "
+      "(n) REFERENCES parent, ADD EXCLUDE (name WITH =)");
+  auto s = segment({{3, "same"}, {1, "same"}});
+  CHECK(loaded(s).rows == 1);
+  CHECK(db.value("SELECT string_agg(n || name, ' ') FROM target") == "1same");
 }
 
 TEST_CASE_METHOD(fixture, "a row whose key was that of a row which is refused itself is good") {

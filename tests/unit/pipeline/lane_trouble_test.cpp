@@ -112,6 +112,19 @@ TEST_CASE("a database that answers and does not load gets single messages, until
   CHECK(f.queue.left() == 0);
 }
 
+TEST_CASE("that bad messages are set aside does not show that the table takes rows") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.options.hold_max = 10s;
+  f.table.takes_no_rows = failure(sqlstate("55P03"), "locked");
+  f.put(0, 5);
+  f.put(500);
+  f.run_for(10min, [] {});
+  f.check_rule();
+  CHECK(f.table.set_aside.size() == 5);
+  CHECK(f.counters.received.get() <= 200 + 5 + 61);
+}
+
 TEST_CASE("entries of a delete that SQS did not take are sent again, those alone") {
   lane_fixture f;
   std::map<std::string, int> asked;
