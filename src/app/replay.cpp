@@ -10,6 +10,7 @@
 #include "app/context.hpp"
 #include "app/progress.hpp"
 #include "core/encoding.hpp"
+#include "core/verdict.hpp"
 #include "mask/sealer.hpp"
 #include "pg/loader.hpp"
 #include "pipeline/clock.hpp"
@@ -36,7 +37,6 @@ class replay {
   /// `known`: messages whose event the table has already.
   void loaded(const copy::segment& s, const pg::load_report& report, std::size_t known);
   void print() const;
-  bool has_begun() const noexcept { return messages_ > 0; }
 
  private:
   void read_one(const pg::quarantine_entry& e, copy::segment& s);
@@ -109,10 +109,10 @@ void replay::print() const {
     fmt::print("  stay in the quarantine  {:>10}  {}\n", grouped(n), reason);
 }
 
-/// What was committed before stays so.
-result<int> ended_early(const replay& run, const failure& why) {
-  if (!run.has_begun()) return why;
+/// What was committed stays so, and the answer to a COMMIT may be what was lost.
+int ended_early(const replay& run, failure why) {
   run.print();
+  if (may_pass(classify(why))) why.fix = "run it again: what was loaded has left the quarantine";
   print_failure(why);
   return exit_code::failed;
 }
@@ -144,9 +144,12 @@ awaitable<result<int>> replay_all(boost::asio::any_io_executor executor, const c
   const bool damaged_too = filter->reason == record::reasons::wrong_digest || !filter->ids.empty();
   replay run(**keys, *std::move(reader), damaged_too);
   copy::segment s({.rows_max = page, .body_bytes = 0, .handle_bytes = 0});
+  bool first = true;
   for (;;) {
     const auto entries = co_await pg::read_quarantine(database, *filter, after, page, true);
+    if (!entries && first) co_return entries.error();
     if (!entries) co_return ended_early(run, entries.error());
+    first = false;
     if (entries->empty()) break;
     after = {entries->back().sent_ms, entries->back().message_id};
     s.clear();

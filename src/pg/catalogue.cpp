@@ -263,12 +263,19 @@ awaitable<result<std::vector<failure>>> check_schema(connection& c, const record
   if (!own) co_return std::move(own.error().why).in("look for sluice's tables");
   const std::vector<std::optional<std::string>> parameters{
       name};  // g++ 12 fails on a list among co_await's temporaries
+  std::vector<failure> problems;
+  const std::string& user = c.options().user;
   auto target = co_await c.execute(target_sql, parameters);
+  if (!target && !p.schema.empty() && target.error().why.code == sqlstate("42501")) {
+    problems.push_back(mismatch(
+        fmt::format("schema {} may not be used", p.schema),
+        fmt::format("GRANT USAGE ON SCHEMA {} TO {}", quote_identifier(p.schema), quote_identifier(user))));
+    check_own(own->values.at(0), p, user, problems);
+    co_return problems;
+  }
   if (!target) co_return std::move(target.error().why).in("look for table " + name);
 
-  std::vector<failure> problems;
   const row& found = target->values.at(0);
-  const std::string& user = c.options().user;
   if (!yes(found, 0)) {
     problems.push_back(mismatch(fmt::format("table {} does not exist at {}", name, c.options().where()),
                                 "run sluice init-db"));
@@ -291,9 +298,19 @@ awaitable<result<target_table>> read_target(connection& c, const record::plan& p
   const std::string context = "look at table " + target_name(p);
   const std::vector<std::optional<std::string>> parameters{target_name(p)};
   target_table t;
-  auto security = co_await c.execute("SELECT row_security_active(to_regclass($1)::oid)", parameters);
-  if (!security) co_return std::move(security.error().why).in(context);
-  t.row_security = yes(security->values.at(0), 0);
+  auto rights = co_await c.execute(
+      "SELECT row_security_active(t::oid), has_table_privilege(t, 'SELECT') AND has_table_privilege(t, "
+      "'UPDATE'), "
+      "has_database_privilege(current_database(), 'TEMPORARY'), quote_ident(current_user), "
+      "quote_ident(current_database()) FROM to_regclass($1) AS t",
+      parameters);
+  if (!rights) co_return std::move(rights.error().why).in(context);
+  const row& have = rights->values.at(0);
+  t.row_security = yes(have, 0);
+  t.may_change = yes(have, 1);
+  t.may_make_temporary = yes(have, 2);
+  t.role = have.at(3).value();
+  t.database = have.at(4).value();
   auto columns = co_await c.execute(columns_sql, parameters);
   if (!columns) co_return std::move(columns.error().why).in(context);
   for (const row& r : columns->values)

@@ -31,6 +31,10 @@ boost::asio::awaitable<result<std::vector<failure>>> check_schema(connection& c,
 /// What loads depend on in the target as it is.
 struct target_table {
   bool row_security = false;                   ///< its policies apply to our role: COPY cannot write there
+  bool may_change = false;                     ///< SELECT and UPDATE, as an upsert wants
+  bool may_make_temporary = false;             ///< tables
+  std::string role;                            ///< ours, quoted
+  std::string database;                        ///< quoted
   bool first_is_primary = false;               ///< of `keys`
   std::vector<std::vector<std::string>> keys;  ///< the columns of each unique key that an upsert may use
   std::map<std::string, std::string> types;    ///< of its columns; of a domain, the type beneath

@@ -244,6 +244,8 @@ awaitable<query_result> connection::impl::answers(bool sent, std::span<const cop
   // libpq still takes a terminated connection for a good one here (57P01).
   const bool lost = all.refused && !all.refused->raised && classify(all.refused->why) == verdict::reconnect;
   if (PQstatus(pg_) == CONNECTION_BAD || lost) finish();
+  if (lost && all.refused->why.code == sqlstate("25006"))
+    ++turns_;  // a standby: another may be the primary now
   if (all.refused) co_return std::move(*all.refused);
   co_return std::move(all.got);
 }

@@ -112,6 +112,16 @@ load_plan load_plan::make(const record::plan& p, load_mode mode, bad_messages ba
 
 result<> load_plan::fit(const record::plan& p, load_mode mode, const target_table& t) {
   if (mode != load_mode::upsert && !t.row_security) return {};
+  if (mode == load_mode::upsert && !t.may_change) {
+    return failure{errc::schema_mismatch,
+                   fmt::format("table {} may not be read and changed, as an upsert does", target),
+                   fmt::format("GRANT SELECT, UPDATE ON {} TO {}", target, t.role)};
+  }
+  if (!t.may_make_temporary) {
+    return failure{errc::schema_mismatch,
+                   fmt::format("no temporary table may be made, through which rows come to {}", target),
+                   fmt::format("GRANT TEMPORARY ON DATABASE {} TO {}", t.database, t.role)};
+  }
   const std::string list = quoted_list(columns);
   if (mode == load_mode::upsert) {
     auto sql = upsert_sql(p, t, *this);

@@ -21,6 +21,7 @@ struct batch {
   copy::segment rows;
   stage at = stage::free;
   steady_time opened{};   ///< when its first message came
+  steady_time hidden{};   ///< since when the first of its messages is hidden
   std::size_t calls = 0;  ///< calls to the queue, waiting or in flight, that refer to its messages
 };
 

@@ -63,7 +63,7 @@ awaitable<result<pg::load_report>> lane::load(sink& to, batch& b) {
     if (sinks_closed_) co_return failure{errc::cancelled, "stopped"};
     auto report = co_await to.load(b.rows, outcome_unknown);
     const verdict v = report ? verdict::retry : classify(report.error());
-    const bool again = !report && may_pass(v) && !stopping();
+    const bool again = !report && may_pass(v) && options_.hold_max > 0ms && !stopping();
     const auto delay = again ? wait.next(clock::now()) : std::nullopt;
     if (!delay) {
       if (impaired) sink_found();

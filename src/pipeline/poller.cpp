@@ -214,6 +214,7 @@ bool lane::try_place(const sqs::message& m, steady_time hidden) {
     const bool first = b->rows.empty();
     if (encode(*b, m, entry)) {
       counters_.held.add();
+      b->hidden = first ? hidden : std::min(b->hidden, hidden);
       if (first) counters_.segments_used.add();
       if (b->rows.full()) pool_.seal();
       if (first || b->at == batch::stage::sealed) work_.notify();

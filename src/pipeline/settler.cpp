@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "core/verdict.hpp"
 #include "pipeline/lane.hpp"
@@ -10,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// SQS's limit, less than a long poll: the first message may have come that much before its batch was opened.
+// SQS's limit, less than a long poll, as it is not known when in it SQS has hidden the message.
 constexpr auto hidden_max = 12h - 1min;
 constexpr std::size_t call_size = sqs::batch_entries_max;
 
@@ -143,7 +144,7 @@ void lane::settled(const ticket& t) {
 
 // SQS hides a message for at most twelve hours from when it was received, and refuses to be asked for more.
 std::chrono::seconds lane::extension(const batch& b) const {
-  const auto rest = std::chrono::floor<std::chrono::seconds>(b.opened + hidden_max - clock::now());
+  const auto rest = std::chrono::floor<std::chrono::seconds>(b.hidden + hidden_max - clock::now());
   return std::clamp(rest, 0s, options_.visibility);
 }
 
@@ -154,6 +155,7 @@ awaitable<void> lane::keep_hidden() {
     tell_set_aside();
     call_for_help(clock::now());  // replies do it, too, but who may not receive has none
     const auto horizon = clock::now() + options_.visibility / 2;
+    std::vector<std::pair<steady_time, ticket>> due;
     for (batch& b : pool_.all()) {
       const bool held =
           b.at == batch::stage::filling || b.at == batch::stage::sealed || b.at == batch::stage::loading;
@@ -162,13 +164,15 @@ awaitable<void> lane::keep_hidden() {
       const auto slots = b.rows.slots();
       for (std::size_t first = 0; first < slots.size(); first += call_size) {
         const auto ten = slots.subspan(first, std::min(call_size, slots.size() - first));
-        if (std::ranges::none_of(ten, [&](const copy::slot& s) { return s.hidden_until <= horizon; }))
-          continue;
-        tickets_.push_front({&b, first, ten.size(), call::extend});
+        const auto until = std::ranges::min(ten, {}, &copy::slot::hidden_until).hidden_until;
+        if (until > horizon) continue;
+        due.emplace_back(until, ticket{&b, first, ten.size(), call::extend});
         ++b.calls;
       }
-      call_settlers();
     }
+    std::ranges::stable_sort(due, std::greater(), [](const auto& each) { return each.first; });
+    for (const auto& [until, each] : due) tickets_.push_front(each);
+    if (!due.empty()) call_settlers();
   }
 }
 

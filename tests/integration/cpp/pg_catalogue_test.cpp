@@ -213,6 +213,37 @@ TEST_CASE_METHOD(fixture, "a role without rights is told which to grant") {
   CHECK(partitions() == 2 + 1 + 5 + 1);
 }
 
+TEST_CASE_METHOD(
+    fixture,
+    "a role that cannot use the table's schema, or not for an upsert, is told which rights it lacks") {
+  plan.schema = "events";
+  init();
+  be_role("GRANT USAGE ON SCHEMA sluice TO etl; GRANT INSERT ON events.target TO etl");
+  const auto without_schema = problems();
+  db.sql("GRANT USAGE ON SCHEMA events TO etl; REVOKE TEMPORARY ON DATABASE " +
+         db.value("SELECT current_database()") + " FROM PUBLIC");
+  const auto refused = [&] {
+    auto loads = pg::load_plan::make(plan, pg::load_mode::upsert);
+    const auto target = tests::run(loop, pg::read_target(c, plan)).value();
+    const auto fits = loads.fit(plan, pg::load_mode::upsert, target);
+    REQUIRE_FALSE(fits.has_value());
+    return fits.error().fix;
+  };
+  const auto without_update = refused();
+  db.sql("GRANT SELECT, UPDATE ON events.target TO etl");
+  const auto without_temporary = refused();
+  db.sql("GRANT TEMPORARY ON DATABASE " + db.value("SELECT current_database()") + " TO etl");
+  const auto with_rights = refused();
+  drop_role();
+
+  CHECK(std::ranges::find(without_schema,
+                          "schema events may not be used; GRANT USAGE ON SCHEMA \"events\" TO \"etl\"") !=
+        without_schema.end());
+  CHECK(without_update == "GRANT SELECT, UPDATE ON \"events\".\"target\" TO etl");
+  CHECK(without_temporary.starts_with("GRANT TEMPORARY ON DATABASE test_"));
+  CHECK(with_rights.starts_with("add a column with from"));
+}
+
 TEST_CASE_METHOD(fixture,
                  "a table that a crash would empty is refused, and so is one with such a partition") {
   init();

@@ -414,7 +414,7 @@ TEST_CASE_METHOD(fixture, "names and texts are quoted so that the server reads t
 TEST_CASE_METHOD(fixture, "an address that says nothing is not the first of the next attempt") {
   const silent_port silent(true);
   auto o = db.options();
-  o.host = "localhost,localhost";  // names: addresses are libpq's own business
+  o.host = "127.0.0.1,127.0.0.1";
   o.port = silent.port() + "," + o.port;
   o.connect_timeout = 300ms;
   pg::connection patient(loop.get_executor(), o);
@@ -425,4 +425,21 @@ TEST_CASE_METHOD(fixture, "an address that says nothing is not the first of the 
   }
   CHECK(patient.connected());
   CHECK(attempts > 1);
+}
+
+TEST_CASE_METHOD(fixture, "a server that has become a standby is not the first of the next attempt") {
+  const silent_port silent(true);
+  auto o = db.options();
+  o.host = "127.0.0.1,127.0.0.1";
+  o.port += "," + silent.port();
+  o.connect_timeout = 300ms;
+  pg::connection moved(loop.get_executor(), o);
+  REQUIRE(tests::run(loop, moved.connect()).has_value());
+  REQUIRE(tests::run(loop, moved.query("SET default_transaction_read_only = on")).has_value());
+  const auto refused = tests::run(loop, moved.query("CREATE TABLE t ()"));
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(state(refused.error().why) == "25006");
+  CHECK_FALSE(moved.connected());
+  CHECK(tests::run(loop, moved.connect()).error().code == errc::timed_out);
+  CHECK(tests::run(loop, moved.connect()).has_value());
 }

@@ -321,9 +321,12 @@ TEST_CASE_METHOD(fixture,
   auto older = versions({{1, "old", 15, 6}, {2, "y", 6, 7}});
   loaded(older);
   CHECK(names() == "1b 2y 3second");
+  auto as_old = versions({{2, "z", 6, 8}});
+  loaded(as_old);
+  CHECK(names() == "1b 2z 3second");
   auto redelivered = versions({{2, "x", 5, 3}});
   CHECK(loaded(redelivered).duplicates == 1);
-  CHECK(names() == "1b 2y 3second");
+  CHECK(names() == "1b 2z 3second");
 }
 
 TEST_CASE_METHOD(fixture, "upsert: keys that the table's collation takes for one are one in a batch, too") {

@@ -55,6 +55,13 @@ TEST_CASE_METHOD(fixture, "a row that the table refuses is set aside alone") {
     culprit.name = "longer than ten";
     CHECK(seen() == refusal_seen{"22001", "name"});
   }
+  SECTION("22P02: no label of an enum") {
+    db.sql(
+        "CREATE TYPE word AS ENUM ('good', 'fine'); ALTER TABLE target ALTER name TYPE word USING "
+        "name::word");
+    culprit.name = "bad";
+    CHECK(seen() == refusal_seen{"22P02", "name"});
+  }
   SECTION("22021: not UTF-8") {
     culprit.name = "\xff";
     CHECK(seen() == refusal_seen{"22021", "name"});

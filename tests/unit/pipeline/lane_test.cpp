@@ -218,6 +218,8 @@ TEST_CASE("a message is never hidden for longer than twelve hours, which SQS wou
   f.options.wait = std::chrono::seconds(0);
   f.queue.delay = [](const char* call) { return std::string_view(call) == "receive" ? 60'000ms : 1ms; };
   f.table.commit_time = 14h;
+  f.options.segments = f.options.loaders = 1;
+  f.options.segment.rows_max = 3;  // so that two wait for a place
   f.put(5);
   const auto received = f.time.now() + 1min;
   auto latest = received;

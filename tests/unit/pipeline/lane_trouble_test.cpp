@@ -80,6 +80,22 @@ TEST_CASE("when the database stays away messages are given back, and come again 
   CHECK(f.queue.left() == 0);
 }
 
+TEST_CASE("a lane that may hold nothing gives messages back at once") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.options.hold_max = 0ms;
+  f.table.next_trouble = first(1'000'000, gone());
+  f.table.probe_trouble = [] { return std::optional(gone()); };
+  f.put(100);
+  std::size_t visible_after_a_second = 0;
+  const auto begun = f.time.now();
+  f.run_for(1min, [&] {
+    if (f.time.now() - begun < 2s) visible_after_a_second = f.queue.visible();
+  });
+  CHECK(visible_after_a_second == 100);
+  CHECK(f.queue.given_back >= 10);
+}
+
 TEST_CASE("nothing is received while the database is away") {
   lane_fixture f;
   f.options.until_empty = false;
@@ -202,6 +218,31 @@ TEST_CASE("a stop ends within its limit even if nothing answers") {
   f.check_rule();
   CHECK(f.table.rows.empty());
   CHECK(f.queue.left() == 500);
+  CHECK(f.queue.visible() == 500);
+}
+
+TEST_CASE("a queue that throttles is asked by fewer pollers") {
+  lane_fixture f;
+  f.options.until_empty = false;
+  f.options.pollers_max = 16;
+  f.queue.latency = 20ms;
+  f.put(20'000);
+  bool throttles = false;
+  f.queue.trouble = [&](const char* call) -> std::optional<failure> {
+    if (throttles && std::string_view(call) == "receive")
+      return failure(make_error_code(aws_errc::throttled), "slow");
+    return std::nullopt;
+  };
+  const auto begun = f.time.now();
+  std::size_t before = 0, meanwhile = 0;
+  f.run_for(4s, [&] {
+    const auto at = f.time.now() - begun;
+    throttles = at > 1s;
+    if (!throttles) before = std::max(before, f.queue.receiving);
+    if (at > 3s) meanwhile = std::max(meanwhile, f.queue.receiving);
+  });
+  CHECK(before >= 8);
+  CHECK(meanwhile <= 1);
 }
 
 TEST_CASE("a body whose digest stays wrong is waited for twice, and then set aside: a drain ends") {

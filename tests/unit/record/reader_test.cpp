@@ -7,6 +7,7 @@
 
 #include "copy/row_writer.hpp"
 #include "fixture.hpp"
+#include "support/padded.hpp"
 
 using namespace sluice;
 using record::envelope;
@@ -269,6 +270,13 @@ TEST_CASE("a business key is made from the fields' values, and shows none of the
   CHECK(key(R"({"a":"x","id":"e1","part":{"n":"1"}})") != first);
   CHECK(key(R"({"a":"x","id":"e1","part":{"n":2}})") != first);
   CHECK(hex(*first).find(hex(bytes_of("e1"))) == std::string::npos);
+
+  // Without the ring nobody can make it: not by another key.
+  const auto others = mask::key_ring::parse(mask::key_ring::generate("k1"), "others").value();
+  auto by_others = record::reader::make(p, others).value();
+  copy::arena out(1'000);
+  CHECK(by_others.read(tests::padded(R"({"a":"x","id":"e1","part":{"n":1}})").view(), {}, out).business_key !=
+        first);
 
   // Another table, or another field, is another key.
   const auto key_by = [](record::plan other) {
