@@ -151,7 +151,10 @@ coverage() {
   objects=$(find "$directory/bin" "$directory/tests" -type f -perm -u+x | sed 's/^/-object=/')
   # shellcheck disable=SC2086  # a list of words
   llvm-cov-19 show $objects -instr-profile="$directory/all.profdata" -format=html -output-dir="$directory/html" -sources "$root/src" &&
-    llvm-cov-19 report $objects -instr-profile="$directory/all.profdata" -sources "$root/src"
+    llvm-cov-19 report $objects -instr-profile="$directory/all.profdata" -sources "$root/src" | tee "$directory/report" &&
+    awk '$1 == "TOTAL" { lines = $10 + 0 } $1 ~ /core.verdict.cpp$/ { branches = $13 + 0 }
+         END { if (lines < 90 || branches < 100) { print "lines " lines "%, wanted 90; branches of classify " branches "%, wanted 100"; exit 1 } }' \
+      "$directory/report"
 }
 
 group() {

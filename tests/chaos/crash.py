@@ -3,7 +3,8 @@
 Each cycle sends messages and kills something: a process or both at a random moment; a process at a known point of a transaction,
 found by a gate before PostgreSQL that holds back what would come next; or PostgreSQL, at random or just after it has committed
 and before anybody knows. What was killed is started again. In the end the table, the quarantine, the ledger and the queue are
-compared with what was sent. The choices come from the seed, the timing from the machine.
+compared with what was sent. The choices come from the seed, the timing from the machine. A run that is long enough has a cycle of
+each kind, and fails if it did not come to most of the points that it aimed at: such a run shows nothing.
 """
 
 import argparse
@@ -52,6 +53,8 @@ SETTINGS = {"SLUICE_BATCH_AGE": "10ms", "SLUICE_WAIT": "1s", "PGSSLMODE": "disab
 # One of each, anew for each process.
 CHOICES = {"SLUICE_BATCH_ROWS": ["10", "40", "10000"], "SLUICE_THREADS": ["1", "2"], "SLUICE_LOADERS": ["1", "2", "4"]}
 AIM_MAX_S = 1.0
+ACT_MAX_S = 30.0
+AIMS_MIN = 3
 
 
 def catches(pid, number):
@@ -67,7 +70,7 @@ class Aim:
     def __init__(self, point, act):
         self._point, self._act = getattr(self, point), act
         self._first = threading.Lock()  # never released: one link of many takes it
-        self.done = threading.Event()
+        self.came, self.done = threading.Event(), threading.Event()
 
     def fault(self, process):
         """For the gate before that process's PostgreSQL."""
@@ -81,6 +84,7 @@ class Aim:
             passed = self._point(copies[link], from_server, data) if link.loading else None
             if passed is None or not self._first.acquire(blocking=False):
                 return data
+            self.came.set()
             link.server.sendall(passed)
             goes_on = self._act(process)
             self.done.set()
@@ -112,6 +116,7 @@ class Crash:
         self._gates = [Gate(upstream), Gate(upstream)]
         self._processes = [None, None]
         self.counts = collections.Counter()
+        self.aimed, self.missed = collections.Counter(), collections.Counter()  # by point, and all
         self._server_was_killed = False
 
     def __enter__(self):
@@ -135,8 +140,12 @@ class Crash:
         with open(self._world.folder / f"sluice-{i}.log", "ab") as log:
             self._processes[i] = self._world.start("run", env=env, stdout=log, stderr=log)
 
-    def cycle(self):
-        what = self._choose.choices(list(CYCLES), [weight for weight, _, _ in CYCLES.values()])[0]
+    def kinds(self, cycles):
+        """What each cycle does: every kind once, if there are enough, then by weight."""
+        first = self._choose.sample(list(CYCLES), len(CYCLES)) if cycles >= len(CYCLES) else []
+        return first + self._choose.choices(list(CYCLES), [weight for weight, _, _ in CYCLES.values()], k=cycles - len(first))
+
+    def cycle(self, what):
         _, point, act = CYCLES[what]
         act = getattr(self, act)
         bursts, delay, victim = self._choose.randint(1, 10), self._choose.uniform(0, 0.15), self._choose.randrange(2)
@@ -148,8 +157,12 @@ class Crash:
         if aim is None:
             time.sleep(delay)
             act(victim)
-        elif not aim.done.wait(AIM_MAX_S + VISIBILITY_S):
-            what = "never came there"
+        else:
+            came = aim.came.wait(AIM_MAX_S + VISIBILITY_S) and aim.done.wait(ACT_MAX_S)
+            for counted in (point, "all"):
+                self.aimed[counted] += 1
+                self.missed[counted] += not came
+            what = what if came else "never came there"
         for gate in self._gates:
             gate.fault = None
         self.counts[what] += 1
@@ -207,6 +220,12 @@ class Crash:
             assert process.wait(30) == 0, f"sluice {i} ended with {process.returncode}"
 
 
+def missed_points(aimed, missed):
+    """Words for where most aims did not come; one or two alone may be chance."""
+    return [f"most aims never came there ({point}): {missed[point]} of {n}" for point, n in aimed.items()
+            if n >= AIMS_MIN and missed[point] > n / 2]
+
+
 def run(world, cluster, cycles, seed, load):
     *others, own = load.queues
     queues = [*others, f"{own},VisibilityTimeout={VISIBILITY_S}"]
@@ -215,8 +234,8 @@ def run(world, cluster, cycles, seed, load):
     started = time.monotonic()
     with Crash(world, cluster, seed, load, settings) as crash:
         world.set_faults(**FAULTS | load.faults, seed=seed % 2**32)
-        for n in range(cycles):
-            crash.cycle()
+        for n, what in enumerate(crash.kinds(cycles)):
+            crash.cycle(what)
             if (n + 1) % 100 == 0:
                 print(f"crash: {n + 1} cycles, {time.monotonic() - started:.0f} s", flush=True)
         crash.finish()
@@ -225,7 +244,10 @@ def run(world, cluster, cycles, seed, load):
     for line in words[:50]:
         print(f"crash: {line}")
     print(f"crash: cycles {cycles}, messages {len(crash.messages.all)}, lost {lost}, twice {twice}")
-    return not words
+    blind = missed_points(crash.aimed, crash.missed) if cycles >= len(CYCLES) else []
+    for line in blind:
+        print(f"crash: {line}")
+    return not words and not blind
 
 
 def main():

@@ -32,6 +32,23 @@ def dead_letters(world, queue="login-dead"):
         if "Messages" not in got:
             return found
         found += got["Messages"]
+        done = [{"Id": str(i), "ReceiptHandle": m["ReceiptHandle"]} for i, m in enumerate(got["Messages"])]
+        sqs.delete_message_batch(QueueUrl=url, Entries=done)
+
+
+def send_each(world, queue, lines, group_by=None):
+    """The line of each message id; on a FIFO queue its field `group_by` is the message's group."""
+    sqs = client(world)
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    entries = [{"Id": str(i), "MessageBody": line} for i, line in enumerate(lines)]
+    for entry in entries if group_by else []:
+        entry |= {"MessageGroupId": json.loads(entry["MessageBody"])[group_by], "MessageDeduplicationId": entry["Id"]}
+    sent = {}
+    for first in range(0, len(entries), 10):
+        answer = sqs.send_message_batch(QueueUrl=url, Entries=entries[first:first + 10])
+        assert not answer.get("Failed")
+        sent |= {each["MessageId"]: lines[int(each["Id"])] for each in answer["Successful"]}
+    return sent
 
 
 def attributes(letter):
@@ -63,6 +80,40 @@ def test_dlq_gets_what_the_table_refuses_with_its_sqlstate(ready):
     letters = [attributes(letter) for letter in dead_letters(ready)]
     assert sum(told.get("sluice.sqlstate") == "23514" for told in letters) == refused > 0
     assert len(letters) == refused + 1
+
+
+def test_sends_that_fail_in_part_lose_no_letter_and_add_no_row(ready):
+    ready.restart_queue("--queue", "login-dead", "--queue", "login-queue,DeadLetter=login-dead:1000")
+    ready.sql("ALTER TABLE user_logins ADD CHECK (device_type <> 'ios')")
+    sent = send_each(ready, "login-queue", SAMPLES.read_text().splitlines())
+    refused = {name: line for name, line in sent.items() if json.loads(line).get("device_type", "ios") == "ios"}
+    before = ready.stats()["requests"]["SendMessageBatch"]
+    ready.set_faults(failed_entry_rate=0.5, error_rate=0.3, operations=["SendMessageBatch"])
+    ready.ok("drain", env=ready.environment(SLUICE_BAD_MESSAGES="dlq", SLUICE_BATCH_ROWS="5", SLUICE_VISIBILITY="5s"))
+    ready.set_faults()
+    calls = ready.stats()["requests"]["SendMessageBatch"] - before
+    letters = {attributes(letter)["sluice.message_id"]: letter["Body"] for letter in dead_letters(ready)}
+    assert letters == refused
+    assert calls > 2 * len(sent) / 5, "far more than one for each batch"
+    good = [json.loads(line)["user_id"] for name, line in sent.items() if name not in refused]
+    assert sorted(row[0] for row in ready.sql("SELECT user_id FROM user_logins")) == sorted(good)
+    assert ready.count("sluice.quarantine") == 0 and ready.left("login-queue") == 0
+
+
+def test_large_bodies_become_letters_and_one_that_does_not_fit_with_its_reason_is_quarantined(ready):
+    large = json.dumps({"foo": "x" * 1_048_550})
+    others = [json.dumps({"foo": f"{n}" * 200_000}) for n in range(10)]
+    file = ready.folder / "large.ndjson"
+    file.write_text("".join(line + "\n" for line in [*others[:5], large, *others[5:]]))
+    ready.ok("send", file)
+    ready.ok("drain", env=ready.environment(SLUICE_BAD_MESSAGES="dlq"))
+    letters = dead_letters(ready)
+    assert sorted(letter["Body"] for letter in letters) == sorted([*others, BAD_BODY])
+    assert {attributes(letter)["sluice.reason"] for letter in letters} == {"missing_field"}
+    assert ready.sql("SELECT reason, column_name FROM sluice.quarantine") == [["missing_field", "user_id"]]
+    env = ready.environment(SLUICE_AUDIT_FILE=str(ready.folder / "audit.log"))
+    assert ready.ok("quarantine", "show", "--reason", "r", env=env).stdout == large + "\n"
+    assert ready.count("user_logins") == 99 and ready.left("login-queue") == 0
 
 
 def test_a_dlq_that_refuses_stops_sluice_and_deletes_nothing_bad(ready):

@@ -21,6 +21,7 @@ def test_the_exercise_gives_99_rows_and_one_message_set_aside(world):
     assert "missing_field" in done.stdout
 
     assert world.count("user_logins") == 99
+    assert "bodies_not_kept" not in done.stderr
     [aside] = world.sql("SELECT reason, sqlstate, body IS NOT NULL FROM sluice.quarantine")
     assert aside == ["missing_field", None, "t"]
     stats = world.stats()["queues"]["login-queue"]
@@ -52,10 +53,10 @@ def test_equal_values_give_equal_tokens_that_sluice_mask_gives_too(world):
 
 def test_the_compatibility_profile_gives_the_golden_rows(world):
     profile = EXAMPLES / "login-events-compat.toml"
-    env = world.environment(SLUICE_KEYS=None)
+    env = world.environment(SLUICE_KEYS=None, SLUICE_LOG_FORMAT="json")
     world.ok("init-db", "-c", profile, env=env)
     world.ok("send", SAMPLES, "--create", env=env)
-    world.ok("drain", "-c", profile, env=env)
+    done = world.ok("drain", "-c", profile, env=env)
     rows = world.sql(
         "SELECT user_id, device_type, masked_ip, masked_device_id, locale, app_version FROM user_logins"
     )
@@ -69,6 +70,8 @@ def test_the_compatibility_profile_gives_the_golden_rows(world):
     assert len(wanted) == 99
     key = lambda row: [v or "" for v in row]
     assert sorted(rows, key=key) == sorted(wanted, key=key)
+    assert done.stderr.count('"event":"bodies_not_kept"') == 1
+    assert world.sql("SELECT reason, body IS NULL FROM sluice.quarantine") == [["missing_field", "t"]]
 
 
 def test_the_exercise_s_variables_are_enough(world):
@@ -90,6 +93,19 @@ def test_the_exercise_s_variables_are_enough(world):
     world.ok("send", SAMPLES, "--create", env=theirs)
     world.ok("drain", env=theirs)
     assert world.count("user_logins") == 99
+
+
+def test_the_ledger_has_fifteen_days_behind_and_three_ahead(world):
+    world.ok("init-db")
+    world.ok("send", SAMPLES, "--create")
+    day = lambda n: world.sql(f"SELECT 'sluice.ledger_' || to_char((now() AT TIME ZONE 'UTC')::date + {n}, 'YYYYMMDD')")[0][0]  # noqa: E731
+    there = lambda n: world.sql(f"SELECT to_regclass('{day(n)}') IS NOT NULL") == [["t"]]  # noqa: E731
+    world.sql("SELECT sluice.make_partitions(-20, -15)")
+    world.sql(f"DROP TABLE {day(3)}")
+    assert there(-16) and there(-15) and not there(3)
+    world.ok("drain")
+    assert not there(-20) and not there(-16)
+    assert all(there(n) for n in range(-15, 4)) and not there(4)
 
 
 def test_a_second_drain_of_the_same_messages_adds_nothing(world):

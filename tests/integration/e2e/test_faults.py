@@ -4,6 +4,7 @@ import contextlib
 import re
 import secrets
 import signal
+import time
 import urllib.parse
 
 import pytest
@@ -90,25 +91,33 @@ def test_messages_of_a_queue_without_their_time_are_remembered(least):
     assert least.sql("SELECT DISTINCT sent_ms FROM sluice.ledger") == [["0"]] and least.count("sluice.ledger") == 100
 
 
-def test_a_service_waits_for_the_database_when_it_starts_and_a_drain_does_not(least):
+@pytest.mark.parametrize("peer, why", [("database", "refused the connection"), ("queue", "connection refused")], ids=["database", "queue"])
+def test_a_service_waits_for_its_peers_when_it_starts_and_a_drain_does_not(least, peer, why):
     least.ok("send", SAMPLES, "--create")
-    with Gate((least.environment()["PGHOST"], int(least.environment()["PGPORT"]))) as gate:
+    server = urllib.parse.urlsplit(least.endpoint)
+    upstream = (server.hostname, server.port) if peer == "queue" else (least.env["PGHOST"], int(least.env["PGPORT"]))
+    with Gate(upstream) as gate:
         gate.refuse()
-        away = {"PGHOST": gate.host, "PGPORT": str(gate.port)}
+        away = {"AWS_ENDPOINT_URL_SQS": f"http://{gate.host}:{gate.port}"}
+        if peer == "database":
+            away = {"PGHOST": gate.host, "PGPORT": str(gate.port)}
         for command in ("drain", "check"):
             done = least.run(command, env=least.env | away)
-            assert done.returncode == 2 and "refused the connection" in done.stdout + done.stderr
+            assert done.returncode == 2 and why in done.stdout + done.stderr
         run = Running(least, **away)
         run.wait_for(lambda: run.says("start_delayed"), "it to find nobody")
-        assert run.says("refused the connection")
+        assert run.says(why)
         gate.reopen()
         run.wait_for(lambda: least.count("user_logins") == 99, "the rows")
         assert run.stop() == 0
 
 
-def test_a_service_that_waits_in_vain_ends_with_2(least):
+@pytest.mark.parametrize(
+    "nobody", [{"PGHOST": "127.0.0.1", "PGPORT": "1"}, {"AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:1"}], ids=["database", "queue"]
+)
+def test_a_service_that_waits_in_vain_ends_with_2(least, nobody):
     least.ok("send", SAMPLES, "--create")
-    code, log = Running(least, PGHOST="127.0.0.1", PGPORT="1", SLUICE_QUEUE_AWAY_MAX="1s").ended()
+    code, log = Running(least, SLUICE_QUEUE_AWAY_MAX="1s", **nobody).ended()
     assert code == 2
     assert "start_delayed" in log and "start_refused" in log
     assert queue(least)["visible"] == 100
@@ -163,12 +172,13 @@ def test_what_passes_is_waited_for_and_nothing_is_deleted_meanwhile(running, sql
     "change, sqlstate",
     [
         ("ALTER TABLE user_logins RENAME TO elsewhere", "42P01"),
+        ("DROP TABLE user_logins", "42P01"),
         ("ALTER TABLE user_logins DROP COLUMN locale", "42703"),
         ("ALTER TABLE user_logins ALTER app_version TYPE bigint", "sluice check"),
         ("REVOKE INSERT ON user_logins FROM {role}", "42501"),
         ("ALTER TABLE user_logins ENABLE ROW LEVEL SECURITY", "row security"),
     ],
-    ids=["renamed", "column dropped", "type changed", "privilege", "row security"],
+    ids=["renamed", "dropped", "column dropped", "type changed", "privilege", "row security"],
 )
 def test_what_only_a_person_can_mend_stops_it_and_the_messages_go_back(running, change, sqlstate):
     world = running.world
@@ -180,6 +190,44 @@ def test_what_only_a_person_can_mend_stops_it_and_the_messages_go_back(running, 
     assert queue(world)["deleted"] == 100
     assert queue(world)["visible"] == 100
     assert world.count("sluice.ledger") == 100
+
+
+def test_a_password_that_is_changed_stops_it_and_the_new_one_loads_the_rest(running):
+    world = running.world
+    world.sql(f"ALTER ROLE {world.role} PASSWORD 'changed'")
+    disconnect(world)
+    world.ok("send", SAMPLES, env=world.env)
+    code, log = running.ended()
+    assert code == 1
+    assert f"password refused for user {world.role}" in log
+    assert queue(world)["deleted"] == 100 and queue(world)["visible"] == 100
+    again = Running(world, PGPASSWORD="changed")
+    again.wait_for(lambda: world.count("user_logins") == 198, "the rest")
+    assert again.stop() == 0
+    assert world.left("login-queue") == 0
+    assert world.count("sluice.ledger") == 200 and world.count("sluice.quarantine") == 2
+
+
+def test_an_outage_longer_than_messages_are_held_gives_them_back_until_the_database_answers(least):
+    """Without being given back, none would be visible again before the test has given up."""
+    least.ok("send", SAMPLES, "--create")
+    with Gate((least.env["PGHOST"], int(least.env["PGPORT"]))) as gate:
+        run = Running(least, PGHOST=gate.host, PGPORT=str(gate.port), SLUICE_HOLD_MAX="1s", SLUICE_VISIBILITY="300s")
+        run.wait_for(lambda: least.count("user_logins") == 99, "the first rows")
+        gate.refuse()
+        least.ok("send", SAMPLES, env=least.env)
+        run.wait_for(lambda: run.says("database_away"), "it to give up holding")
+        run.wait_for(lambda: queue(least)["visible"] == 100, "all to be visible again")
+        time.sleep(2)
+        assert queue(least)["visible"] == 100, "none is received while the database is away"
+        assert queue(least)["deleted"] == 100 and not run.says("database_back")
+        gate.reopen()
+        run.wait_for(lambda: least.count("user_logins") == 198, "recovery")
+        assert run.says("database_back")
+        assert run.stop() == 0
+    assert least.left("login-queue") == 0 and queue(least)["deleted"] == 200
+    assert least.count("user_logins") == 198
+    assert least.count("sluice.ledger") == 200 and least.count("sluice.quarantine") == 2
 
 
 def test_a_failure_of_one_loop_ends_them_all(least):
@@ -212,6 +260,53 @@ def test_a_queue_that_is_deleted_stops_it(running):
     assert code == 1
     assert "login-queue does not exist" in log
     assert world.count("user_logins") == 99
+
+
+@pytest.fixture
+def holding(least):
+    """One batch waits for the answer to its COMMIT, and the others wait for it: all were received, some are rows."""
+    least.ok("send", SAMPLES, "--create", env=least.env)
+    with PostgresGate(least.env) as gate:
+        gate.hold_commits()
+        made = Running(
+            least, PGHOST=gate.host, PGPORT=str(gate.port), PGSSLMODE="disable", SLUICE_LOADERS="1", SLUICE_BATCH_ROWS="50"
+        )
+        try:
+            made.wait_for(lambda: gate.held == 1 and queue(least)["in_flight"] == 100, "all to be held")
+            assert 0 < least.count("user_logins") < 99
+            made.release = gate.release
+            yield made
+        finally:
+            if made.process.poll() is None:
+                made.process.kill()
+                made.process.wait(10)
+
+
+def test_messages_that_are_held_while_their_queue_is_purged_are_loaded(holding):
+    world = holding.world
+    sqs = client(world)
+    sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName="login-queue")["QueueUrl"])
+    assert world.left("login-queue") == 0
+    holding.release()
+    holding.wait_for(lambda: world.count("user_logins") == 99, "the rows that were held")
+    assert holding.stop() == 0
+    assert not holding.says("settle_failed")
+    assert world.count("user_logins") == 99
+    assert world.count("sluice.ledger") == 100 and world.count("sluice.quarantine") == 1
+
+
+def test_messages_that_are_held_while_their_queue_is_deleted_are_loaded_before_it_stops(holding):
+    world = holding.world
+    sqs = client(world)
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName="login-queue")["QueueUrl"])
+    time.sleep(1)
+    assert holding.process.poll() is None
+    holding.release()
+    code, log = holding.ended()
+    assert code == 1
+    assert "login-queue does not exist" in log
+    assert world.count("user_logins") == 99
+    assert world.count("sluice.ledger") == 100 and world.count("sluice.quarantine") == 1
 
 
 def test_a_stop_while_the_database_is_away_gives_everything_back(running):

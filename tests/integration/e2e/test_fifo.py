@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from test_bad_messages import attributes, dead_letters, send_each
 from world import wait_for
 
 PLAN = """
@@ -89,7 +90,8 @@ def test_an_error_of_the_database_in_the_middle_keeps_the_order(fifo):
         "$$ BEGIN IF nextval('tries') % 97 = 0 THEN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END IF; RETURN NEW; END $$"
     )
     fifo.sql("CREATE TRIGGER busy BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION busy()")
-    fifo.ok("drain", env=fifo.env | {"SLUICE_BATCH_ROWS": "20", "SLUICE_HOLD_MAX": "0s"})
+    done = fifo.ok("drain", env=fifo.env | {"SLUICE_BATCH_ROWS": "20", "SLUICE_HOLD_MAX": "0s"})
+    assert "database_away" in done.stderr and "database_back" in done.stderr
     check_order(fifo)
 
 
@@ -121,3 +123,19 @@ def test_dlq_keeps_the_group_and_leave_is_refused(fifo):
     fifo.ok("drain", env=fifo.env | {"SLUICE_BAD_MESSAGES": "dlq"})
     assert fifo.count("events") == fifo.good
     assert fifo.stats()["queues"]["dead.fifo"]["visible"] == GROUPS * EACH - fifo.good
+
+
+@pytest.mark.parametrize("faults", [{}, {"cut_rate": 0.4, "operations": ["SendMessageBatch"]}], ids=["plain", "answers cut"])
+def test_a_dead_letter_has_its_group_and_its_id_and_is_there_once(fifo, faults):
+    fifo.restart_queue("--queue", "dead.fifo,FifoQueue=true", "--queue", "events.fifo,FifoQueue=true,DeadLetter=dead.fifo:1000")
+    fifo.env["AWS_ENDPOINT_URL_SQS"] = fifo.endpoint
+    sent = send_each(fifo, "events.fifo", (fifo.folder / "events.ndjson").read_text().splitlines(), group_by="group")
+    fifo.set_faults(**faults)
+    fifo.ok("drain", env=fifo.env | {"SLUICE_BAD_MESSAGES": "dlq"})
+    fifo.set_faults()
+    letters = dead_letters(fifo, "dead.fifo")
+    named = [(letter["Attributes"]["MessageDeduplicationId"], letter["Attributes"]["MessageGroupId"], letter["Body"]) for letter in letters]
+    bad = [(name, json.loads(line)["group"], line) for name, line in sent.items() if json.loads(line)["n"] == "bad"]
+    assert sorted(named) == sorted(bad)
+    assert [attributes(letter)["sluice.message_id"] for letter in letters] == [name for name, _, _ in named]
+    assert fifo.count("events") == fifo.good and fifo.left("events.fifo") == 0

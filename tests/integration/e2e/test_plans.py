@@ -1,6 +1,7 @@
 """A plan that is proposed from samples, and what `check --sample` shows of it."""
 
 import json
+import subprocess
 import tomllib
 
 from world import SAMPLES
@@ -95,6 +96,24 @@ def test_a_sample_tells_what_looks_personal_and_is_not_masked(world):
     done = world.ok("check", "-c", plan, "--sample", samples(world, EVENTS))
     assert "note: column contact looks personal by its name, and is not masked" in done.stdout
     assert "note: column rest holds 'clientIp' in the clear, which looks personal" in done.stdout
+
+
+def test_what_init_db_prints_is_what_it_would_run(world):
+    """It changes nothing; psql makes of it what check wants, and may be given it twice."""
+    world.ok("send", SAMPLES, "--create")
+    everything = ("SELECT classid, objid FROM pg_depend UNION ALL SELECT 0, oid FROM pg_class"
+                  " UNION ALL SELECT 1, oid FROM pg_namespace ORDER BY 1, 2")
+    before = world.sql(everything)
+    printed = world.ok("init-db", "--print").stdout
+    assert world.sql(everything) == before
+    missing = world.run("check")
+    assert missing.returncode == 2, missing
+    for _ in range(2):
+        psql = ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", world.database]
+        subprocess.run(psql, input=printed, check=True, text=True, capture_output=True)
+        world.ok("check")
+    world.ok("drain")
+    assert (world.count("user_logins"), world.count("sluice.quarantine")) == (99, 1)
 
 
 def test_a_file_that_is_not_there_is_named(world):

@@ -7,7 +7,7 @@ import urllib.parse
 
 import pytest
 
-from gate import Gate
+from gate import COMMITTED, Gate, PostgresGate
 from world import SAMPLES, wait_for
 from test_bad_messages import BAD_BODY
 
@@ -62,6 +62,20 @@ def test_show_opens_a_body_for_a_reason_that_is_written_down(full):
     assert nowhere.returncode == 2 and not nowhere.stdout
     other = full.run("quarantine", "show", "--reason", "x", env=env | {"SLUICE_KEYS": full.run("keygen", "k2").stdout.strip()})
     assert other.returncode == 2 and "k1" in other.stderr and not other.stdout
+    [_, tried] = map(json.loads, audit.read_text().splitlines())
+    [[oldest]] = full.sql("SELECT message_id FROM sluice.quarantine ORDER BY sent_ms, message_id LIMIT 1")
+    assert (tried["what"], tried["why"], tried["which"], tried["count"], tried["key_ids"]) == ("quarantine show", "x", oldest, 0, [])
+
+
+def test_an_attempt_that_ends_at_one_of_many_bodies_shows_none_and_is_written_down(full):
+    full.sql("INSERT INTO sluice.quarantine SELECT gen_random_uuid(), 1e15 + n, now(), 'not_json', NULL, NULL, 1, '\"user_logins\"', "
+             "CASE WHEN n = 61 THEN (SELECT 'k9'::bytea || substring(body FROM 3) FROM sluice.quarantine LIMIT 1) END "
+             "FROM generate_series(1, 70) n")
+    audit = full.folder / "audit.log"
+    done = full.run("quarantine", "show", "--limit", 1000, "--reason", "r", env=full.environment(SLUICE_AUDIT_FILE=str(audit)))
+    assert done.returncode == 2 and "k9" in done.stderr and not done.stdout
+    lines = [json.loads(line) for line in audit.read_text().splitlines()]
+    assert [(len(line["which"].split()), line["count"]) for line in lines] == [(100, 0), (10, 0)]
 
 
 def test_replay_loads_what_the_table_takes_now_and_leaves_the_rest(full):
@@ -80,6 +94,36 @@ def test_replay_loads_what_the_table_takes_now_and_leaves_the_rest(full):
     assert full.count("sluice.ledger") == 100
     full.ok("quarantine", "replay")
     assert full.count("user_logins") == 99
+
+
+class LastWordLost(PostgresGate):
+    """Cuts a connection that has loaded rows where it asks for its COMMIT, or where that is confirmed."""
+
+    def __init__(self, env, asked):
+        super().__init__(env)
+        self._asked = asked
+        if not asked:
+            self.cut_at_commit(1)
+
+    def _watch(self, link, from_server, data):
+        if self._asked and link.loading and not self.cut and data.startswith(b"Q") and data.endswith(b"COMMIT\0"):
+            self.cut += 1
+            return None
+        return super()._watch(link, from_server, data)
+
+
+@pytest.mark.parametrize("asked, rows", [(True, 51), (False, 99)], ids=["COMMIT", "its answer"])
+def test_a_replay_whose_commit_is_lost_fails_and_can_be_run_again(full, asked, rows):
+    full.sql("ALTER TABLE user_logins DROP CONSTRAINT strict")
+    with LastWordLost(full.environment(), asked) as gate:
+        env = full.environment(PGHOST=gate.host, PGPORT=str(gate.port), PGSSLMODE="disable")
+        done = full.run("quarantine", "replay", env=env)
+        assert gate.cut == 1
+    assert done.returncode == 1 and "was lost" in done.stderr, done
+    assert (full.count("user_logins"), full.count("sluice.quarantine")) == (rows, 100 - rows)
+    full.ok("quarantine", "replay")
+    assert (full.count("user_logins"), full.count("sluice.quarantine"), full.count("sluice.ledger")) == (99, 1, 100)
+    assert full.sql("SELECT count(DISTINCT user_id) FROM user_logins") == [["99"]]
 
 
 def test_two_replays_at_once_load_each_message_once(full):

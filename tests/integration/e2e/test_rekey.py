@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from gate import Gate
 from test_terminal import on_a_terminal
 from world import wait_for
 
@@ -122,6 +123,32 @@ def test_rows_that_change_meanwhile_are_not_overwritten(rotated):
     rotated.ok(*REKEY)
     check_all_moved(rotated)
     assert rotated.sql("SELECT sum(n) FROM user_logins") == [["1800"]], "no update was lost"
+
+
+def test_a_row_that_is_always_elsewhere_is_seen_at_one_snapshot(rotated):
+    """The last old token is moved to the other partition before each query for one: neither a first pass nor a second meets it."""
+    rotated.sql(
+        "DROP TABLE user_logins; CREATE TABLE user_logins (id int, masked_ip text) PARTITION BY RANGE (id);"
+        "CREATE TABLE low PARTITION OF user_logins FOR VALUES FROM (MINVALUE) TO (0);"
+        "CREATE TABLE high PARTITION OF user_logins FOR VALUES FROM (0) TO (MAXVALUE);"
+        f"INSERT INTO user_logins VALUES (-1, '{rotated.tokens[0]}'), (-2, '{rotated.fresh[1]}'), (2, '{rotated.fresh[1]}')"
+    )
+    looked = []
+
+    def move_away(link, from_server, data):
+        part = re.search(rb"FROM ONLY (low|high) ", data)
+        if not from_server and part:
+            looked.append(part[1].decode())
+            if len(looked) <= 4:
+                rotated.sql("UPDATE user_logins SET id = -id WHERE abs(id) = 1")
+        return data
+
+    env = rotated.environment()
+    with Gate((env["PGHOST"], int(env["PGPORT"])), move_away) as gate:
+        done = rotated.ok(*REKEY, env=env | {"PGHOST": gate.host, "PGPORT": str(gate.port), "PGSSLMODE": "disable"})
+    assert under(rotated, "k1") == "0", looked
+    assert done.stdout == "1 tokens moved to key k2\n"
+    assert looked[:4] == ["low", "high"] * 2 and rotated.count("user_logins") == 3
 
 
 def test_beside_a_sluice_that_loads_it_is_stopped_and_goes_on(world):

@@ -5,6 +5,7 @@ import ipaddress
 import json
 import os
 import pathlib
+import re
 import resource
 import shutil
 import socket
@@ -70,11 +71,25 @@ def test_memory_is_kept_out_of_swap_space_where_that_is_allowed(world, may_lock)
         assert size["VmLck"] == told == 0, size
 
 
+def helps_of(world, *command):
+    """The help of a command, and of all below it."""
+    text = world.ok(*command, "--help").stdout
+    yield command, text
+    below = re.search(r"^Subcommands:\n((?:  .*\n)+)", text, re.MULTILINE)
+    for name in re.findall(r"^  (\S+)", below[1], re.MULTILINE) if below else []:
+        yield from helps_of(world, *command, name)
+
+
 def test_no_flag_takes_a_secret(world):
-    for command in ("run", "drain", "check", "init-db", "send", "mask", "unmask"):
-        text = world.ok(command, "--help").stdout.lower()
-        for word in ("--password", "--secret", "--keys", "--key-ring", "--token"):
-            assert word not in text, (command, word)
+    helps = dict(helps_of(world))
+    assert {("run",), ("rekey",), ("bench",), ("keys", "remove"), ("quarantine", "show")} <= helps.keys()
+    assert all("Usage: " + " ".join(["sluice", *command]) in text for command, text in helps.items())
+    for command, text in helps.items():
+        for flag in re.findall(r"(?<!\w)--?[a-z][\w-]*", text.lower()):
+            found = re.search("pass|secret|credential|token|access|session|keys|ring", flag)
+            assert not found, (command, flag)
+        for variable in re.findall(r"\(Env:(\w+)\)", text):
+            assert not re.search("PASS|SECRET|TOKEN|ACCESS|KEYS", variable), (command, variable)
 
 
 def test_no_secret_and_no_raw_value_is_in_logs_metrics_status_or_errors(world):

@@ -114,6 +114,31 @@ def test_no_delete_is_sent_before_its_commit_is_confirmed(world):
     assert world.count("user_logins") == 99
 
 
+def test_a_stop_that_waits_for_a_commit_in_vain_gives_back_what_it_holds(world):
+    """Of one batch the commit is not confirmed, and the others wait for it."""
+    world.ok("init-db")
+    world.ok("send", SAMPLES, "--create")
+    with PostgresGate(world.environment()) as gate:
+        gate.hold_commits()
+        changes = {"SLUICE_DRAIN_MAX": "5s", "SLUICE_LOADERS": "1", "SLUICE_BATCH_ROWS": "50", "SLUICE_ADMIN": "off"}
+        env = world.environment(PGHOST=gate.host, PGPORT=str(gate.port), PGSSLMODE="disable", **changes)
+        running = world.start("run", env=env)
+        all_held = lambda: gate.held == 1 and world.stats()["queues"]["login-queue"]["in_flight"] == 100
+        wait_for(all_held, "all to be held", process=running)
+        started = time.monotonic()
+        running.send_signal(signal.SIGTERM)
+        out, err = running.communicate(timeout=20)
+        assert running.returncode == 0, err
+        assert time.monotonic() - started < 10
+    assert deleted(world) == 0
+    assert world.stats()["queues"]["login-queue"]["visible"] == 100
+    assert 0 < world.count("user_logins") < 99, "the ledger knows some, and the others are new"
+    world.ok("drain")
+    assert deleted(world) == 100
+    assert world.count("user_logins") == 99
+    assert world.count("sluice.ledger") == 100 and world.count("sluice.quarantine") == 1
+
+
 def test_a_database_error_sends_no_delete(world):
     """The commit is refused: nothing is deleted, the messages are given back, the error is told."""
     world.ok("init-db")

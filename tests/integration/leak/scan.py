@@ -4,8 +4,9 @@ import base64
 
 
 def forms(value):
-    """`value` raw, as UTF-16, in hex of either case, and in base64 and base64url wherever it may begin in what was encoded."""
-    found = {value, value.decode().encode("utf-16-le"), value.hex().encode(), value.hex().upper().encode()}
+    """`value` raw, as UTF-16, in hex of either case, and in base64 and base64url wherever it may begin in what was encoded.
+    Bytes that are no text are characters of Latin-1."""
+    found = {value, value.decode("latin-1").encode("utf-16-le"), value.hex().encode(), value.hex().upper().encode()}
     for before in range(3):
         padded = b"\0" * before + value
         whole = len(padded) // 3 * 3  # what follows the value changes the rest

@@ -73,18 +73,41 @@ def save(world, name, address):
         (world.folder / f"page-{name or 'index'}").write_bytes(answer.read())
 
 
-def test_a_value_is_found_in_every_form(tmp_path):
+@pytest.mark.parametrize("value", [b"Raw4f7A+x/9", bytes.fromhex("f39c00ffd3bf0af7b2e1deadbe")], ids=["text", "bytes"])
+def test_a_value_is_found_in_every_form(tmp_path, value):
     """The scan itself: a leak test that finds nothing must be able to find something."""
-    value = b"Raw4f7A+x/9"
     for before in (b"", b"a", b"bc", b"def"):
         for after in (b"", b"y", b"zz"):
             text = before + value + after
-            for written in (text, text.hex().encode(), text.hex().upper().encode(), base64.b64encode(text), base64.urlsafe_b64encode(text)):
+            wide = text.decode("latin-1").encode("utf-16-le")
+            in_hex, in_base64 = text.hex().encode(), base64.b64encode(text)
+            for written in (text, wide, in_hex, in_hex.upper(), in_base64, base64.urlsafe_b64encode(text)):
                 (tmp_path / "file").write_bytes(b"junk" + written + b"junk")
                 assert scan([tmp_path], [value]), (before, after, written)
-    (tmp_path / "file").write_bytes(b"Raw4f7A+x_9")
+    (tmp_path / "file").write_bytes(value[:-2] + b"_" + value[-1:])
     assert not scan([tmp_path], [value])
     assert len(forms(value)) >= 7
+
+
+def parts_of_key(ring):
+    """What must not be found of the key in a ring: its text, its bytes, and each piece of them, for who keeps or prints a part."""
+    text = re.search(r'= "([A-Za-z0-9+/=]{40,})"', ring)[1]
+    key = base64.b64decode(text)
+    return [text.rstrip("=").encode(), key, *(key[at : at + 16] for at in range(0, len(key) - 15, 16))]
+
+
+def test_a_key_is_found_whole_and_in_part(world):
+    _, key, *pieces = parts_of_key(world.keys)
+    assert b"".join(pieces) == key and len(key) >= 32
+    left = world.folder / "left"
+    wide = base64.b64encode(key).decode().encode("utf-16-le")
+    in_hex = [part.hex().encode() for part in (key, key[:16], key[16:])]
+    in_base64 = [base64.b64encode(part) for part in (key, key[:16], key[16:])]
+    for written in (key, key[:16], key[16:], wide, *in_hex, *(text.upper() for text in in_hex), *in_base64):
+        left.write_bytes(b"junk" + written + b"junk")
+        assert scan([world.folder], parts_of_key(world.keys)), written
+    left.write_bytes(key[:12])
+    assert not scan([world.folder], parts_of_key(world.keys))
 
 
 def run_through_faults(world, settled, goals, **settings):
@@ -122,9 +145,8 @@ def look_at_what_is_left(world, marks):
     world.stop_queue()
     world.restart_server()
     left = [world.server / "data", world.folder]
-    keys = re.search(r'= "([A-Za-z0-9+/=]{40,})"', world.keys)[1]
     assert scan(left, [mark.encode() for mark in marks]) == []
-    assert scan(left, [keys.rstrip("=").encode(), base64.b64decode(keys)[:12].hex().encode()]) == []
+    assert scan(left, parts_of_key(world.keys)) == []
     log = (world.server / "data/log").read_text(errors="replace")
     for state in REFUSING:
         assert f" {state}: " in log or f"{state}:" in log, state
