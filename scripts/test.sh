@@ -95,12 +95,25 @@ rules() {
     python3 docs/path.py | cmp - docs/path.svg && python3 docs/prices.py --check
 }
 
-# clang's own compile commands: those of g++ have options that clang does not know.
+# clang-tidy takes longest, and the tests mostly wait: it begins before them, and takes what they leave.
+# By clang's own compile commands: those of g++ have options that clang does not know.
+begin_clang_tidy() {
+  tidy_found=$logs/clang-tidy.out
+  tidy_code=$logs/clang-tidy.code
+  rm -f "$tidy_code"
+  # shellcheck disable=SC2016  # $1 is the inner shell's
+  setsid sh -c '{ [ -f build/asan/compile_commands.json ] || cmake --preset asan; } &&
+      nice -n 19 run-clang-tidy-19 -quiet -j 2 -p build/asan "$1/src/.*"
+    echo $? >"$2"' tidy "$root" "$tidy_code" >"$tidy_found" 2>&1 </dev/null &
+  # shellcheck disable=SC2064  # its number is known now
+  trap "kill -- -$! 2>/dev/null" EXIT
+}
 clang_tidy() {
-  [ -f build/asan/compile_commands.json ] || cmake --preset asan >/dev/null || return 1
-  run-clang-tidy-19 -quiet -j 2 -p build/asan "$root/src/.*" && return
-  echo "== what it found, in short: $logs/clang-tidy.log"
-  grep -h -E ': (warning|error): ' "$logs/clang-tidy.log" | sort -u
+  until [ -s "$tidy_code" ]; do sleep 1; done
+  [ "$(cat "$tidy_code")" != 0 ] || return 0
+  cat "$tidy_found"
+  echo "== what it found, in short:"
+  grep -h -E ': (warning|error): ' "$tidy_found" | sort -u
   return 1
 }
 
@@ -198,6 +211,7 @@ export ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19 TSAN_SYMBOLIZER_PATH=/us
 step "packages" scripts/install.sh test || exit 1
 # shellcheck disable=SC2086  # a list of words
 [ $# -gt 0 ] || { set -- $all; echo "not in this run: $more (scripts/test.sh NAME)"; }
+case " $* " in *" clang-tidy "*) begin_clang_tidy ;; esac
 for each; do group "$each"; done
 
 echo

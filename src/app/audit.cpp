@@ -58,18 +58,21 @@ result<> append(const std::string& path, const std::string& line) {
   const descriptor file(open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR));
   const bool written =
       file.get() >= 0 && write(file.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
-  if (written && (fsync(file.get()) == 0 || errno == EINVAL)) return {};  // a pipe has no disk
+  const bool kept = written && (fsync(file.get()) == 0 || errno == EINVAL);  // a pipe has no disk
+  if (kept) return {};
   return failure{errc::bad_configuration, fmt::format("the audit line cannot be written to {}", path),
                  "set SLUICE_AUDIT_FILE to a file that you may append to; nothing was opened"};
 }
 
-/// Whether somebody took it.
-bool send_to(const sockaddr_un& there, int kind, std::string_view text) {
+/// 0 if somebody took it, else what is wrong (errno).
+int send_to(const sockaddr_un& there, int kind, std::string_view text) {
   const descriptor to(socket(AF_UNIX, kind | SOCK_CLOEXEC, 0));
-  return to.get() >= 0 &&
-         setsockopt(to.get(), SOL_SOCKET, SO_SNDTIMEO, &syslog_wait, sizeof syslog_wait) == 0 &&
-         connect(to.get(), reinterpret_cast<const sockaddr*>(&there), sizeof there) == 0 &&
-         send(to.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+  if (to.get() < 0) return errno;
+  if (setsockopt(to.get(), SOL_SOCKET, SO_SNDTIMEO, &syslog_wait, sizeof syslog_wait) != 0) return errno;
+  if (connect(to.get(), reinterpret_cast<const sockaddr*>(&there), sizeof there) != 0) return errno;
+  const ssize_t sent = send(to.get(), text.data(), text.size(), MSG_NOSIGNAL);
+  if (sent < 0) return errno;
+  return static_cast<std::size_t>(sent) == text.size() ? 0 : EMSGSIZE;
 }
 
 /// As glibc's syslog() does, which does not say whether anybody took the line.
@@ -79,9 +82,10 @@ result<> tell_syslog(const std::string& line) {
   syslog_socket.copy(there.sun_path, sizeof there.sun_path - 1);
   const std::string text = fmt::format("<{}>{:%b %e %T} sluice[{}]: {}", LOG_AUTHPRIV | LOG_NOTICE,
                                        fmt::localtime(std::time(nullptr)), getpid(), line);
-  if (send_to(there, SOCK_DGRAM, text)) return {};
+  int wrong = send_to(there, SOCK_DGRAM, text);
   // Some listen for streams, of lines that end with a zero.
-  if (errno == EPROTOTYPE && send_to(there, SOCK_STREAM, text + '\0')) return {};
+  if (wrong == EPROTOTYPE) wrong = send_to(there, SOCK_STREAM, text + '\0');
+  if (wrong == 0) return {};
   return failure{errc::bad_configuration, "there is no syslog here to take the audit line",
                  "set SLUICE_AUDIT_FILE to a file; nothing was opened"};
 }

@@ -13,7 +13,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -84,8 +83,9 @@ class service {
   result<> make_workers();
   result<> make_lane(worker& w);
   awaitable<void> control();
-  awaitable<void> watch_signals(boost::asio::signal_set& signals);
-  awaitable<void> watch_hangups(boost::asio::signal_set& hangups);
+  void begin(awaitable<void> task);
+  awaitable<void> watch_signals();
+  awaitable<void> watch_hangups();
   result<> reload_keys();
   awaitable<void> keep_ledger();
   awaitable<void> report_emf();
@@ -112,6 +112,10 @@ class service {
   std::string dead_letter_url_;
   std::vector<std::unique_ptr<worker>> workers_;
   pg::connection upkeep_{loop_.get_executor(), config_.database};
+  boost::asio::signal_set signals_{loop_, SIGINT, SIGTERM};
+  boost::asio::signal_set hangups_{loop_};
+  std::size_t tasks_ = 0;  ///< of the control loop
+  std::exception_ptr broken_;
   std::size_t alive_ = 0;
   bool stopped_by_signal_ = false;
 };
@@ -248,13 +252,15 @@ void service::stop_all() {
   for (const auto& w : workers_) boost::asio::post(w->loop, [lane = w->lane.get()] { lane->stop(); });
 }
 
-awaitable<void> service::watch_signals(boost::asio::signal_set& signals) {
-  const auto [error, signal] = co_await signals.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+awaitable<void> service::watch_signals() {
+  const auto [error, signal] =
+      co_await signals_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
   if (error) co_return;
   stopped_by_signal_ = true;
   log_.info("stopping", {{"signal", signal}});
   stop_all();
-  const auto [again, second] = co_await signals.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  const auto [again, second] =
+      co_await signals_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
   if (again) co_return;
   // At once: what is in a transaction is rolled back by PostgreSQL or committed, and the ledger knows; the
   // rest is in the queue.
@@ -287,10 +293,10 @@ result<> service::reload_keys() {
   return {};
 }
 
-awaitable<void> service::watch_hangups(boost::asio::signal_set& hangups) {
+awaitable<void> service::watch_hangups() {
   for (;;) {
     const auto [error, signal] =
-        co_await hangups.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        co_await hangups_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     if (error) co_return;
     if (const auto reloaded = reload_keys()) {
       log_.info("keys_reloaded", {{"primary", keys_->primary()}, {"keys", keys_->ids().size()}});
@@ -358,6 +364,22 @@ awaitable<void> service::control() {
   upkeep_.close();
   watch_.close();
   if (protection_) protection_->close();
+  signals_.cancel();
+  hangups_.cancel();
+}
+
+// When all have ended, new credentials may still be on their way: they are not waited for.
+void service::begin(awaitable<void> task) {
+  ++tasks_;
+  boost::asio::co_spawn(loop_, std::move(task), [this](std::exception_ptr e) {
+    if (e) {
+      broken_ = e;
+      stop_all();
+      signals_.cancel();
+      hangups_.cancel();
+    }
+    if (--tasks_ == 0) loop_.stop();
+  });
 }
 
 // A drain that nobody asked to be watched is not: it is short, and several may run on one machine.
@@ -392,26 +414,20 @@ int service::run() {
   allow_open_files();
   std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads is no reason to stop
   result<> ready;
-  std::exception_ptr broken;
-  const auto note = [&](std::exception_ptr e) {
-    if (e) broken = e;
-  };
   // From the first moment: process 1 of a container has no default action for a signal. What hangs up while
   // it starts, which may be minutes, is told to watch_hangups: the ring that was read may be the old one.
-  boost::asio::signal_set signals(loop_, SIGINT, SIGTERM);
-  signals.async_wait([this](const boost::system::error_code& error, int) {
+  signals_.async_wait([this](const boost::system::error_code& error, int) {
     stopped_by_signal_ = !error;
     loop_.stop();
   });
-  boost::asio::signal_set hangups(loop_);
-  if (!until_empty_) hangups.add(SIGHUP);  // a drain ends with its terminal
+  if (!until_empty_) hangups_.add(SIGHUP);  // a drain ends with its terminal
   boost::asio::co_spawn(loop_, prepare(), [&](std::exception_ptr e, result<> r) {
-    note(e);
+    broken_ = e;
     ready = std::move(r);
-    signals.cancel();
+    signals_.cancel();
   });
   loop_.run();
-  if (broken) std::rethrow_exception(broken);
+  if (broken_) std::rethrow_exception(broken_);
   if (stopped_by_signal_) return exit_code::done;  // no message was touched
   if (!ready) return refuse(ready.error());
 
@@ -428,31 +444,17 @@ int service::run() {
                           {"threads", config_.threads},
                           {"locked_bytes", observe::read_process().locked_bytes}});
   }
-  // When all have ended, new credentials may still be on their way: they are not waited for.
-  std::size_t tasks = 0;
-  const auto begin = [&](
-                         awaitable<void> task, const std::function<void()>& at_its_end = [] {}) {
-    ++tasks;
-    boost::asio::co_spawn(loop_, std::move(task), [&, at_its_end](std::exception_ptr e) {
-      note(e);
-      at_its_end();
-      if (--tasks == 0) loop_.stop();
-    });
-  };
-  begin(watch_signals(signals));
-  if (!until_empty_) begin(watch_hangups(hangups));
+  begin(watch_signals());
+  if (!until_empty_) begin(watch_hangups());
   begin(keep_ledger());
   begin(watch_.serve());
   begin(report_emf());
   if (protection_) begin(protection_->run(protection_every));
   begin(watch_.look_at_queue());
-  begin(control(), [&] {
-    signals.cancel();
-    hangups.cancel();
-  });
+  begin(control());
   loop_.run();
   for (const auto& w : workers_) w->thread.join();
-  if (broken) std::rethrow_exception(broken);
+  if (broken_) std::rethrow_exception(broken_);
   for (const auto& w : workers_) {
     if (w->broken) std::rethrow_exception(w->broken);
   }

@@ -143,7 +143,7 @@ asio::awaitable<error_code> client::impl::exchange(Stream& stream, std::string_v
                                    asio::redirect_error(asio::use_awaitable, e));
         if (!e) read(stream, {}, e);
       } else {                       // what is decrypted already makes no socket readable
-        std::array<char, 64> first;  // NOLINT(cppcoreguidelines-pro-type-member-init): read into
+        std::array<char, 64> first;  // NOLINT(cppcoreguidelines-pro-type-member-init)
         const std::size_t n = co_await stream.async_read_some(asio::buffer(first),
                                                               asio::redirect_error(asio::use_awaitable, e));
         if (!e) read(stream, {first.data(), n}, e);
@@ -157,8 +157,7 @@ asio::awaitable<error_code> client::impl::exchange(Stream& stream, std::string_v
 // Reads what has come behind `first`, without waiting, and parses it.
 template <class Stream>
 void client::impl::read(Stream& stream, std::string_view first, error_code& e) {
-  std::array<char, read_bytes>
-      came;  // NOLINT(cppcoreguidelines-pro-type-member-init): not to be written twice
+  std::array<char, read_bytes> came;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   first.copy(came.data(), first.size());
   const auto rest = asio::buffer(came) + first.size();
   const std::size_t n = first.size() + read_now(stream, rest, e);
