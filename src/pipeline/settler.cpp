@@ -170,7 +170,7 @@ awaitable<void> lane::keep_hidden() {
         ++b.calls;
       }
     }
-    std::ranges::stable_sort(due, std::greater(), [](const auto& each) { return each.first; });
+    std::ranges::sort(due, std::greater(), [](const auto& each) { return each.first; });
     for (const auto& [until, each] : due) tickets_.push_front(each);
     if (!due.empty()) call_settlers();
   }
