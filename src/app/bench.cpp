@@ -34,7 +34,6 @@ config on_table_of_its_own(config c) {
   c.plan.table = name_beside(c.plan.table);
   c.plan.business_key.clear();
   c.bad = pg::bad_messages::quarantine;
-  c.pipeline.leave_bad = false;
   return c;
 }
 

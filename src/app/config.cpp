@@ -179,7 +179,6 @@ result<> fill(config& c) {
   c.mode = static_cast<pg::load_mode>(get.choice("load.mode", {"exactly_once", "at_least_once", "upsert"}));
   c.bad = static_cast<pg::bad_messages>(get.choice("load.bad_messages", {"quarantine", "dlq", "leave"}));
   c.plan.business_key = split(c.values.text("load.key"));
-  p.leave_bad = c.bad == pg::bad_messages::leave;
   if (const std::string admin = c.values.text("admin.listen"); admin != "off") {
     auto at = observe::parse_listen_address(admin);
     if (!at) return std::move(at.error()).in(c.values.find("admin.listen")->source);

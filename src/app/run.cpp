@@ -204,6 +204,7 @@ result<> service::make_lane(worker& w) {
   options.visibility = queue_.visibility;
   options.receive_max = static_cast<std::size_t>(config_.receive_max);
   options.until_empty = until_empty_;
+  options.leave_bad = config_.bad == pg::bad_messages::leave;
   options.in_order = queue_.is_fifo();
   if (options.in_order) options.loaders = 1;
   options.seed = std::random_device()();

@@ -359,8 +359,11 @@ awaitable<result<ending>> loading::copy_with_parents(std::vector<std::size_t> me
     if (auto copied = co_await copy_these(messages); !copied) co_return copied;
     bool somebody_new = false;
     for (const auto& [message, why] : found_) {
-      if (why.sqlstate == foreign_key) somebody_new |= orphans.insert(message).second;
-      if (why.sqlstate != foreign_key && !has_rival(why.sqlstate)) somebody_new = true;
+      if (why.sqlstate == foreign_key) {
+        somebody_new |= orphans.insert(message).second;
+      } else if (!has_rival(why.sqlstate)) {
+        somebody_new = true;
+      }
     }
     const bool rivals_too = somebody_new && ++rounds <= rival_rounds_max;
     std::vector<std::size_t> rivals;

@@ -127,13 +127,8 @@ def test_a_service_that_waits_in_vain_ends_with_2(least, nobody):
 def running(least):
     least.ok("send", SAMPLES, "--create", env=least.env)
     made = Running(least)
-    try:
-        made.wait_for(lambda: least.count("user_logins") == 99, "the first rows")
-        yield made
-    finally:
-        if made.process.poll() is None:
-            made.process.kill()
-            made.process.wait(10)
+    made.wait_for(lambda: least.count("user_logins") == 99, "the first rows")
+    return made
 
 
 def queue(world):
@@ -271,15 +266,10 @@ def holding(least):
         made = Running(
             least, PGHOST=gate.host, PGPORT=str(gate.port), PGSSLMODE="disable", SLUICE_LOADERS="1", SLUICE_BATCH_ROWS="50"
         )
-        try:
-            made.wait_for(lambda: gate.held == 1 and queue(least)["in_flight"] == 100, "all to be held")
-            assert 0 < least.count("user_logins") < 99
-            made.release = gate.release
-            yield made
-        finally:
-            if made.process.poll() is None:
-                made.process.kill()
-                made.process.wait(10)
+        made.wait_for(lambda: gate.held == 1 and queue(least)["in_flight"] == 100, "all to be held")
+        assert 0 < least.count("user_logins") < 99
+        made.release = gate.release
+        yield made
 
 
 def test_messages_that_are_held_while_their_queue_is_purged_are_loaded(holding):

@@ -25,6 +25,7 @@ class World:
         self.database = database
         self.queue_process = None
         self.endpoint = None
+        self._started = []
         self.keys = self.run("keygen", "k1", env={}).stdout.strip()
 
     # -- the queue ---------------------------------------------------------------------------------------------------------
@@ -96,7 +97,9 @@ class World:
     def start(self, *arguments, env=None, **pipes):
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | pipes
         chosen = self.environment() if env is None else env
-        return subprocess.Popen([self.programs / "sluice", *map(str, arguments)], env=chosen, **pipes)
+        process = subprocess.Popen([self.programs / "sluice", *map(str, arguments)], env=chosen, **pipes)
+        self._started.append(process)
+        return process
 
     def run(self, *arguments, env=None, timeout=120, input=None):
         process = self.start(*arguments, env=env, stdin=subprocess.PIPE)
@@ -114,6 +117,11 @@ class World:
         return done
 
     def stop(self):
+        """Also what a test that failed has left running."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.wait(10)
         self.stop_queue()
 
 
