@@ -8,12 +8,11 @@ function(sluice_add_library)
 endfunction()
 
 # sluice_add_test(NAME unit_core SOURCES a.cpp ... LINK sluice::core ...): one Catch2 program, one ctest case.
-# Tests find their data through SLUICE_TEST_DATA.
+# Tests find their data by tests/support/repository.hpp.
 function(sluice_add_test)
   cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
-  target_link_libraries(${ARG_NAME} PRIVATE sluice::options Catch2::Catch2WithMain ${ARG_LINK})
-  target_compile_definitions(${ARG_NAME} PRIVATE SLUICE_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
+  target_link_libraries(${ARG_NAME} PRIVATE sluice::options Catch2::Catch2WithMain repository ${ARG_LINK})
   target_include_directories(${ARG_NAME} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})

@@ -10,6 +10,7 @@
 
 #include "fuzz/input.hpp"
 #include "record/reasons.hpp"
+#include "support/repository.hpp"
 #include "unit/record/oracle.hpp"
 
 namespace {
@@ -25,7 +26,7 @@ struct subject {
 };
 
 record::plan all_types() {
-  std::ifstream file(SLUICE_EXAMPLES "/all-types.toml");
+  std::ifstream file(tests::repository_file("examples/all-types.toml"));
   std::ostringstream text;
   text << file.rdbuf();
   return tests::compiled(text.str()).value();

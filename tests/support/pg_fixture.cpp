@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "support/repository.hpp"
+
 namespace tests {
 namespace {
 
@@ -48,14 +50,14 @@ class server {
     if (pipe2(in.data(), O_CLOEXEC) != 0 || pipe2(out.data(), O_CLOEXEC) != 0) {
       throw std::system_error(errno, std::generic_category(), "pipe2");
     }
+    const std::string script = repository_file("scripts/local-postgres.sh");
     const pid_t child = fork();
     if (child == 0) {
       if (fork() != 0) _exit(0);  // not our child: a test runner that kills our children does not find it
       setsid();
       dup2(in[0], STDIN_FILENO);
       dup2(out[1], STDOUT_FILENO);
-      execl(SLUICE_SCRIPTS "/local-postgres.sh", "local-postgres.sh", directory_.c_str(), "hold", "-c",
-            "fsync=off", nullptr);
+      execl(script.c_str(), script.c_str(), directory_.c_str(), "hold", "-c", "fsync=off", nullptr);
       _exit(127);
     }
     waitpid(child, nullptr, 0);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "support/repository.hpp"
 #include "support/seed.hpp"
 
 using namespace sluice;
@@ -69,8 +70,7 @@ std::string random_text(std::mt19937_64& random, std::size_t size_max, std::stri
 
 TEST_CASE("SQS requests are signed as in the recorded vectors") {
   simdjson::dom::parser parser;
-  const simdjson::dom::element extra =
-      parser.load((std::filesystem::path(SLUICE_TEST_DATA) / "aws" / "extra.json").string());
+  const simdjson::dom::element extra = parser.load(tests::repository_file("tests/data/aws/extra.json"));
   const auto check = [&](const char* name, call r, const credentials& c) {
     INFO(name);
     const simdjson::dom::element v = extra[name];

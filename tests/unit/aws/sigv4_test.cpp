@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "aws/rds_token.hpp"
+#include "support/repository.hpp"
 
 using namespace sluice;
 using namespace sluice::aws;
@@ -22,7 +23,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path suite = fs::path(SLUICE_TEST_DATA) / "sigv4" / "v4";
+const fs::path suite = tests::repository_file("tests/data/sigv4/v4");
 
 std::string read(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -212,8 +213,7 @@ TEST_CASE("an escape in the query is read in either case") {
 
 TEST_CASE("an RDS token matches botocore's", "[extra]") {
   simdjson::dom::parser parser;
-  const simdjson::dom::element extra =
-      parser.load((fs::path(SLUICE_TEST_DATA) / "aws" / "extra.json").string());
+  const simdjson::dom::element extra = parser.load(tests::repository_file("tests/data/aws/extra.json"));
   for (const char* vector : {"rds_botocore_kat", "rds_session_token"}) {
     INFO(vector);
     const simdjson::dom::element v = extra[vector];

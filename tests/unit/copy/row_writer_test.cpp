@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/encoding.hpp"
+#include "support/repository.hpp"
 
 using namespace sluice;
 using copy::arena;
@@ -84,7 +85,7 @@ constexpr std::int16_t every_kind = 16;
 }  // namespace
 
 TEST_CASE("fields have the bytes that a PostgreSQL server sent") {
-  std::ifstream file(SLUICE_TEST_DATA "/copy/pgcopy_golden.txt");
+  std::ifstream file(tests::repository_file("tests/data/copy/pgcopy_golden.txt"));
   std::size_t checked = 0;
   for (std::string line; std::getline(file, line);) {
     const auto arrow = line.find(" => ");

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/encoding.hpp"
+#include "support/repository.hpp"
 #include "support/seed.hpp"
 
 using namespace sluice;
@@ -83,7 +84,7 @@ TEST_CASE("AES-SIV gives the bytes of RFC 5297, appendix A") {
 }
 
 TEST_CASE("AES-SIV agrees with every Wycheproof vector") {
-  std::ifstream file(SLUICE_TEST_DATA "/masking/aes_siv_cmac_test.json");
+  std::ifstream file(tests::repository_file("tests/data/masking/aes_siv_cmac_test.json"));
   const auto vectors = nlohmann::json::parse(file);
   std::size_t valid = 0;
   std::size_t invalid = 0;

@@ -6,6 +6,7 @@
 #include "core/encoding.hpp"
 #include "mask/hkdf.hpp"
 #include "mask/hmac_sha256.hpp"
+#include "support/repository.hpp"
 
 using namespace sluice;
 using mask::hkdf_sha256;
@@ -54,7 +55,7 @@ TEST_CASE("HMAC-SHA256 gives the digests of RFC 4231") {
 }
 
 TEST_CASE("HMAC-SHA256 agrees with every Wycheproof vector") {
-  std::ifstream file(SLUICE_TEST_DATA "/masking/hmac_sha256_test.json");
+  std::ifstream file(tests::repository_file("tests/data/masking/hmac_sha256_test.json"));
   const auto vectors = nlohmann::json::parse(file);
   std::size_t seen = 0;
   for (const auto& group : vectors["testGroups"]) {

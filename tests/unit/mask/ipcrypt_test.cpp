@@ -9,6 +9,7 @@
 #include "mask/masker.hpp"
 #include "mask/unmask.hpp"
 #include "support/keys.hpp"
+#include "support/repository.hpp"
 #include "support/seed.hpp"
 
 using namespace sluice;
@@ -49,7 +50,7 @@ std::size_t common_bits(const ip_address& a, const ip_address& b) {
 }  // namespace
 
 TEST_CASE("ipcrypt agrees with every vector of the draft for the two schemes") {
-  std::ifstream file(SLUICE_TEST_DATA "/masking/ipcrypt_test_vectors.json");
+  std::ifstream file(tests::repository_file("tests/data/masking/ipcrypt_test_vectors.json"));
   std::size_t seen = 0;
   for (const auto& vector : nlohmann::json::parse(file)) {
     const auto variant = vector["variant"].get<std::string>();

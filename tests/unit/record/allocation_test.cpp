@@ -6,6 +6,7 @@
 #include <string>
 
 #include "fixture.hpp"
+#include "support/repository.hpp"
 
 namespace {
 
@@ -80,7 +81,7 @@ TEST_CASE("reading a login event allocates nothing") {
 }
 
 TEST_CASE("reading every type, transform and mask allocates nothing") {
-  std::ifstream file(SLUICE_EXAMPLES "/all-types.toml");
+  std::ifstream file(tests::repository_file("examples/all-types.toml"));
   std::ostringstream text;
   text << file.rdbuf();
   CHECK(

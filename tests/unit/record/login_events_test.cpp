@@ -6,6 +6,7 @@
 
 #include "fixture.hpp"
 #include "mask/unmask.hpp"
+#include "support/repository.hpp"
 
 using namespace sluice;
 using record::envelope;
@@ -29,7 +30,7 @@ std::vector<std::string> lines_of(const std::string& path) {
 }
 
 record::plan example(const std::string& name) {
-  const std::string path = std::string(SLUICE_EXAMPLES "/") + name;
+  const std::string path = tests::repository_file("examples/") + name;
   return tests::compiled(text_of_file(path), name).value();
 }
 
@@ -69,8 +70,8 @@ TEST_CASE("the login-events plan makes the exercise's table") {
 }
 
 TEST_CASE("the compatibility plan gives the exercise's rows, and sets one message aside") {
-  const auto messages = lines_of(SLUICE_TEST_DATA "/login-events/login-events.ndjson");
-  const auto golden = lines_of(SLUICE_TEST_DATA "/login-events/golden_seed_rows.tsv");
+  const auto messages = lines_of(tests::repository_file("tests/data/login-events/login-events.ndjson"));
+  const auto golden = lines_of(tests::repository_file("tests/data/login-events/golden_seed_rows.tsv"));
   REQUIRE(messages.size() == 100);
   body_reader reader(example("login-events-compat.toml"));
   std::size_t row = 0;

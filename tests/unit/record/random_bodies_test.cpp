@@ -9,6 +9,7 @@
 
 #include "fixture.hpp"
 #include "oracle.hpp"
+#include "support/repository.hpp"
 #include "support/seed.hpp"
 
 using namespace sluice;
@@ -62,7 +63,7 @@ TEST_CASE("login events become what another JSON library makes of them") {
 }
 
 TEST_CASE("bodies of every type become what another JSON library makes of them") {
-  std::ifstream file(SLUICE_EXAMPLES "/all-types.toml");
+  std::ifstream file(tests::repository_file("examples/all-types.toml"));
   std::ostringstream text;
   text << file.rdbuf();
   const auto verdicts = compare(tests::compiled(text.str()).value(), 10'000);

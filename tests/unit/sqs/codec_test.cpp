@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "support/padded.hpp"
+#include "support/repository.hpp"
 #include "support/seed.hpp"
 
 using namespace sluice;
@@ -188,7 +189,8 @@ TEST_CASE("the digest of attributes is the one that SQS was recorded to give") {
     return messages->front().digests_ok;
   };
   simdjson::dom::parser parser;
-  const auto recorded = parser.load(SLUICE_TEST_DATA "/aws/extra.json")["md5_attrs"].get_array().value();
+  const auto recorded =
+      parser.load(tests::repository_file("tests/data/aws/extra.json"))["md5_attrs"].get_array().value();
   REQUIRE(recorded.size() == 3);
   for (const simdjson::dom::element one : recorded) {
     std::string attributes = simdjson::minify(one["attrs"]);

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <vector>
 
+#include "support/repository.hpp"
 #include "unit/sqs_server/outcome_printer.hpp"
 
 namespace sluice::sqs_server {
@@ -236,7 +237,7 @@ std::string read(const fs::path& file) {
 
 std::vector<fs::path> official_cases() {
   std::vector<fs::path> cases;
-  for (const auto& entry : fs::directory_iterator(fs::path(SLUICE_TEST_DATA) / "sigv4" / "v4")) {
+  for (const auto& entry : fs::directory_iterator(tests::repository_file("tests/data/sigv4/v4"))) {
     cases.push_back(entry.path());
   }
   std::ranges::sort(cases);
