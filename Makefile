@@ -1,6 +1,6 @@
 # Every target is a line or two; what they do is in scripts/. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install install-test unit integration crash-test soak asan tsan sim coverage fuzz tidy \
+.PHONY: help demo test verify build install install-test unit integration crash-test soak asan tsan sim coverage fuzz tidy \
   format bench test-localstack test-compose start message run db stop clean
 
 help: ## Show this list
@@ -9,8 +9,10 @@ help: ## Show this list
 ## Start here
 demo: ## Queue, database and 100 messages on this machine, from nothing to masked rows
 	@scripts/demo.sh
-test: ## Everything that CI runs (50 minutes on 2 cores the first time)
+test: ## All functional tests, on one build (under 20 minutes on 2 cores the first time)
 	@scripts/test.sh
+verify: ## All that CI runs beside it: both compilers, sanitizers, fuzzers, clang-tidy, house rules (40 minutes)
+	@scripts/test.sh verify
 build: install ## The programs: build/release/bin/sluice and build/release/bin/sluice-sqs
 	@scripts/build.sh release
 
@@ -22,7 +24,7 @@ install-test: ## Debian packages that the tests need
 unit: install-test ## Inner loop: build what changed, run the unit tests
 	@scripts/build.sh dev && ctest --test-dir build/dev -LE 'integration|simulation' -j 2 --output-on-failure --no-tests=error
 integration: ## Against a real PostgreSQL, the local queue, and clients that were written by others
-	@scripts/test.sh integration python
+	@PRESET=dev scripts/test.sh integration python
 crash-test: build ## Kill sluice and PostgreSQL CYCLES times (default 1000), count every message; LOAD=dlq, leave, fifo, upsert or key
 	@python3 tests/chaos/crash.py --cycles $(or $(CYCLES),1000) $(if $(SEED),--seed $(SEED)) $(if $(LOAD),--load $(LOAD))
 soak: build ## MINUTES (default 20) of load with a fault every few seconds; writes bench/results/soak.svg

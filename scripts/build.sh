@@ -1,22 +1,33 @@
 #!/bin/sh
 # Configures and builds a preset of CMakePresets.json: scripts/build.sh PRESET [TARGET...]
-# Quiet when all is well, the compiler's words when it is not; one line of progress at a terminal. V=1 shows everything.
+# Of the release preset it builds the programs, if no target is named; its tests are configured when one is ("all").
+# Quiet when all is well, the compiler's words when it is not. V=1 shows everything.
 set -eu
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/progress.sh
+. scripts/progress.sh
 preset=$1
 shift
+tests=
+case "$preset $#" in
+  "release 0") set -- sluice sluice-sqs ;;
+  release*) tests=-DSLUICE_TESTS=ON ;;
+esac
 
 directory=build/$preset
 log=$directory/build.log
 mkdir -p "$directory"
 quietly() {
   if [ -n "${V:-}" ]; then "$@"; return; fi
-  "$@" >"$log" 2>&1 || { code=$?; grep -v '^\[[0-9]*/[0-9]*\] \(Building\|Linking\)' "$log" | tail -n 60 >&2; return "$code"; }
+  with_progress "$preset: build" "$log" "$@" || {
+    code=$?
+    grep -v '^\[[0-9]*/[0-9]*\] \(Building\|Linking\)' "$log" | tail -n 60 >&2
+    return "$code"
+  }
 }
 
-[ -f "$directory/build.ninja" ] || quietly cmake --preset "$preset"
-if [ -t 1 ]; then
-  NINJA_STATUS="  [%f of %t] " cmake --build "$directory" ${1:+--target "$@"}
-else
-  quietly cmake --build "$directory" ${1:+--target "$@"}
+configured_with() { grep -q "^$1=" "$directory/CMakeCache.txt" 2>/dev/null; }
+if [ ! -f "$directory/build.ninja" ] || { [ -n "$tests" ] && ! configured_with "SLUICE_TESTS:BOOL=ON"; }; then
+  quietly cmake --preset "$preset" $tests
 fi
+quietly cmake --build "$directory" ${1:+--target "$@"}

@@ -4,6 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# shellcheck source=scripts/progress.sh
+. scripts/progress.sh
+
 samples=tests/data/login-events/login-events.ndjson
 bin=build/release/bin
 rows_shown=4
@@ -26,7 +29,13 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 heading "Build"
-scripts/install.sh build
+if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then
+  log=$(mktemp)
+  with_progress "packages" "$log" scripts/install.sh build || { cat "$log" >&2; rm -f "$log"; fail "packages are missing"; }
+  rm -f "$log"
+else
+  scripts/install.sh build # sudo may ask for a password, and needs the terminal for that
+fi
 scripts/build.sh release
 say "programs" "$bin/sluice, $bin/sluice-sqs"
 

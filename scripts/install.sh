@@ -4,13 +4,14 @@
 #   install.sh compile             what compiles the programs
 #   install.sh build               that, and the demo's PostgreSQL
 #   install.sh test                that, and what `make test` needs
+#   install.sh verify              that, and what `make verify` needs
 #   install.sh mirror [security]   prints the address that this machine's apt uses for Debian, or for its security updates
 set -eu
 
 want=${1:-build}
 case "$want" in
-  compile | build | test | mirror) ;;
-  *) sed -n '4,7s/^# *//p' "$0" >&2; exit 2 ;;
+  compile | build | test | verify | mirror) ;;
+  *) sed -n '4,8s/^# *//p' "$0" >&2; exit 2 ;;
 esac
 
 fail() { echo "install: $*" >&2; exit 1; }
@@ -48,15 +49,18 @@ esac
 packages="g++ cmake ninja-build ccache pkg-config ca-certificates $boost libsimdjson-dev libpq-dev libssl-dev
   libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev prometheus-cpp-dev"
 [ "$want" = compile ] || packages="$packages postgresql"
-if [ "$want" = test ]; then
-  packages="$packages libbenchmark-dev libconcurrentqueue-dev valgrind nlohmann-json3-dev clang-19
-    clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19 shellcheck git curl groff-base fish zsh prometheus"
+tests=""
+case "$want" in test | verify) tests=yes ;; esac
+if [ -n "$tests" ]; then
+  packages="$packages nlohmann-json3-dev git curl groff-base fish zsh prometheus"
   # A machine that has these from elsewhere keeps its own.
   command -v node >/dev/null || packages="$packages nodejs"
   command -v npm >/dev/null || packages="$packages npm"
   command -v chromium >/dev/null || packages="$packages chromium fonts-dejavu-core"
   python3 -c 'import venv, ensurepip' 2>/dev/null || packages="$packages python3 python3-venv"
 fi
+[ "$want" != verify ] || packages="$packages libbenchmark-dev libconcurrentqueue-dev valgrind clang-19 clang-tidy-19
+  clang-format-19 libclang-rt-19-dev llvm-19 shellcheck"
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 missing=""
@@ -65,7 +69,7 @@ for package in $packages; do
 done
 # Catch2 3 is newer than Debian 12 itself: there it comes from backports.
 backports=""
-if [ "$want" = test ] && ! dpkg-query -W -f='${Version}' catch2 2>/dev/null | grep -q '^3'; then
+if [ -n "$tests" ] && ! dpkg-query -W -f='${Version}' catch2 2>/dev/null | grep -q '^3'; then
   if [ "$suite" = bookworm ]; then backports="$suite-backports"; else missing="$missing catch2"; fi
 fi
 [ -n "$missing$backports" ] || exit 0

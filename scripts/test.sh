@@ -1,81 +1,81 @@
 #!/bin/sh
-# Everything that CI runs: scripts/test.sh, or only some groups of it: scripts/test.sh GROUP...
-# Installs what is missing, and ends with the time of each step. A step that fails shows the end of its log; all logs stay in
-# build/logs. Nothing is skipped: a missing tool or server is a failure. V=1 shows everything as it happens.
+# The tests: scripts/test.sh [GROUP...]
+#
+#   scripts/test.sh              everything functional, on the release build: `make test`
+#   scripts/test.sh verify       all that CI runs beside that: `make verify`
+#   scripts/test.sh GROUP...     some of it; an unknown name lists the groups
+#   scripts/test.sh pytest ARGUMENT...   Python tests by name, with a database of their own
+#
+# PRESET=dev runs the functional groups on that preset's programs. Installs what is missing, shows how far each step is, and
+# ends with the time of each and with what failed. All logs stay in build/logs. Nothing is skipped: a missing tool or server
+# is a failure. V=1 shows everything as it happens.
 # shellcheck disable=SC2317  # `step` calls functions by name
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export LANG=C.UTF-8 LC_ALL=C.UTF-8
 root=$PWD
-all="rules format shell dev integration python crash release demo asan fuzz tsan clang-tidy bench"
+preset=${PRESET:-release}
+functional="unit integration python crash demo"
+verify="rules format shell dev asan fuzz tsan clang-tidy bench"
 more="coverage localstack compose trixie arm64 reproducible"  # each by its name
 
-logs=$root/build/logs
-summary=$logs/summary
-mkdir -p "$logs"
-: >"$summary"
-failed=0
-started=$(date +%s)
+# As root, the database and some programs run as other users, who must be able to enter what is made for them.
+if [ "$(id -u)" = 0 ] && ! setpriv --reuid=65534 --regid=65534 --clear-groups test -x "${TMPDIR:-/tmp}/."; then
+  export TMPDIR=/tmp
+fi
 
-# step NAME COMMAND...: runs it, and remembers its time and result.
-step() {
-  name=$1
-  shift
-  log="$logs/$(echo "$name" | tr -cs '[:alnum:]\n' -).log"
-  at=$(date +%s)
-  if [ -n "${V:-}" ]; then
-    echo "== $name"
-    ("$@")
-  else
-    printf '%-28s' "$name"
-    ("$@") >"$log" 2>&1 </dev/null
-  fi
-  code=$?
-  took=$(($(date +%s) - at))
-  if [ "$code" = 0 ]; then verdict=ok; else verdict=FAILED failed=1; fi
-  printf '%-28s%6s s  %s\n' "$name" "$took" "$verdict" >>"$summary"
-  if [ -n "${V:-}" ]; then echo "== $name: $verdict, $took s"; else printf '%6s s  %s\n' "$took" "$verdict"; fi
-  if [ "$code" != 0 ] && [ -z "${V:-}" ]; then
-    echo "---- the end of $log"
-    tail -n 60 "$log"
-    echo "----"
-  fi
-  return "$code"
-}
+# shellcheck source=scripts/steps.sh
+. scripts/steps.sh
 
 # Each preset is built once in a run.
 built=" "
 build() {
   case "$built" in *" $1 "*) return 0 ;; esac
-  step "$1: build" scripts/build.sh "$1" && built="$built$1 "
+  step "$1: build" env V=1 scripts/build.sh "$1" all && built="$built$1 "
 }
 
 sources() { git ls-files --cached --others --exclude-standard "$@" | sort -u; }
 
-# A PostgreSQL of its own for one command, which finds it by PGHOST and the like.
-with_postgres() (
-  database=$(mktemp -d "${TMPDIR:-/tmp}/sluice-test.XXXXXX") || exit 1
-  trap 'scripts/local-postgres.sh "$database" stop; rm -rf "$database"' EXIT
+# with_programs PRESET COMMAND...: for one command, a PostgreSQL of its own, which it finds by PGHOST and the like, and in
+# SLUICE_BIN copies of the programs that every user can start, wherever the repository lies.
+with_programs() (
+  place=$(mktemp -d "${TMPDIR:-/tmp}/sluice-test.XXXXXX") && chmod 755 "$place" || exit 1
+  trap 'scripts/local-postgres.sh "$place/postgres" stop; rm -rf "$place"' EXIT
   trap 'exit 130' INT TERM HUP
-  exports=$(scripts/local-postgres.sh "$database" start) || exit 1
+  mkdir -p "$place/$1" && cp -R "build/$1/bin" "$place/$1/bin" || exit 1
+  export SLUICE_BIN="$place/$1/bin"
+  shift
+  exports=$(scripts/local-postgres.sh "$place/postgres" start) || exit 1
   eval "$exports"
   "$@"
 )
 
-unit() { ctest --test-dir "build/$1" -LE integration -j 2 --output-on-failure --no-tests=error; }
+unit() { ctest --test-dir "build/$1" -LE 'integration|simulation' -j 2 --output-on-failure --no-tests=error; }
+simulation() { ctest --test-dir "build/$1" -L simulation -j 2 --output-on-failure --no-tests=error; }
 integration() { ctest --test-dir "build/$1" -L integration --output-on-failure --no-tests=error; }
 
-# Python packages for the tests, once for each state of their list.
-python_packages() {
+# Python's and JavaScript's packages for the tests, in build/, once for each state of their lists.
+packages() {
   wanted=$(cksum tests/requirements.txt)
-  [ "$wanted" != "$(cat build/venv/installed 2>/dev/null)" ] || return 0
-  rm -rf build/venv
-  python3 -m venv build/venv &&
-    build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt &&
-    echo "$wanted" >build/venv/installed
+  if [ "$wanted" != "$(cat build/venv/installed 2>/dev/null)" ]; then
+    rm -rf build/venv
+    python3 -m venv build/venv &&
+      build/venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt &&
+      echo "$wanted" >build/venv/installed || return 1
+  fi
+  from=tests/integration/foreign
+  wanted=$(cat $from/package.json $from/package-lock.json | cksum)
+  if [ "$wanted" != "$(cat build/javascript/installed 2>/dev/null)" ]; then
+    rm -rf build/javascript
+    mkdir -p build/javascript && cp $from/package.json $from/package-lock.json build/javascript/ &&
+      npm ci --prefix build/javascript --ignore-scripts --no-audit --no-fund &&
+      echo "$wanted" >build/javascript/installed || return 1
+  fi
 }
+# The width keeps each reason in one line of the summary.
+pytest() { COLUMNS=1000 build/venv/bin/python -m pytest -q -rfEs --tb=short "$@"; }
 # python_tests PRESET PLACE AT_ONCE: with the programs of that preset. Most of their time they wait.
-python_tests() { SLUICE_BIN=$root/build/$1/bin with_postgres build/venv/bin/python -m pytest -q -n "$3" "tests/$2"; }
+python_tests() { with_programs "$1" pytest -n "$3" "tests/$2"; }
 
 # crash PRESET: processes and PostgreSQL are killed, and every message is counted. Most of the time they start again.
 crash() {
@@ -95,16 +95,18 @@ rules() {
     python3 docs/path.py | cmp - docs/path.svg && python3 docs/prices.py --check
 }
 
-# clang-tidy takes longest, and the tests mostly wait: it begins before them, and takes what they leave.
+# clang-tidy takes longest, and the tests mostly wait: it begins before them, and takes what they leave (SCHED_IDLE). It has a
+# process group of its own, to be ended by, but no session: with autogroup, a session gets its share whatever its priority is.
 # By clang's own compile commands: those of g++ have options that clang does not know.
 begin_clang_tidy() {
   tidy_found=$logs/clang-tidy.out
   tidy_code=$logs/clang-tidy.code
   rm -f "$tidy_code"
   # shellcheck disable=SC2016  # $1 is the inner shell's
-  setsid sh -c '{ [ -f build/asan/compile_commands.json ] || cmake --preset asan; } &&
-      nice -n 19 run-clang-tidy-19 -quiet -j 2 -p build/asan "$1/src/.*"
-    echo $? >"$2"' tidy "$root" "$tidy_code" >"$tidy_found" 2>&1 </dev/null &
+  python3 -c 'import os, sys; os.setpgid(0, 0); os.execvp(sys.argv[1], sys.argv[1:])' sh -c '
+      { [ -f build/asan/compile_commands.json ] || cmake --preset asan; } &&
+      chrt --idle 0 run-clang-tidy-19 -quiet -j 2 -p build/asan "/src/([a-z]+/)?[a-z0-9_]+[.]cpp$"
+    echo $? >"$1"' tidy "$tidy_code" >"$tidy_found" 2>&1 </dev/null &
   # shellcheck disable=SC2064  # its number is known now
   trap "kill -- -$! 2>/dev/null" EXIT
 }
@@ -155,52 +157,64 @@ fuzz() {
 
 # Of src/, by all tests but those with sanitizers. The page of each file is in build/coverage/html.
 coverage() {
-  directory=$root/build/coverage
-  export LLVM_PROFILE_FILE="$directory/profile/%p-%m.profraw"
-  rm -rf "$directory/profile"
-  mkdir -p "$directory/profile" && chmod 1777 "$directory/profile" || return 1  # a test runs sluice as another user
-  unit coverage && integration coverage && python_tests coverage integration 5 || return 1
-  llvm-profdata-19 merge -sparse -o "$directory/all.profdata" "$directory"/profile/*.profraw || return 1
-  objects=$(find "$directory/bin" "$directory/tests" -type f -perm -u+x | sed 's/^/-object=/')
+  export LLVM_PROFILE_FILE="$root/build/coverage/profile/%p-%m.profraw"
+  rm -rf build/coverage/profile
+  mkdir -p build/coverage/profile && chmod 1777 build/coverage/profile || return 1  # a test runs sluice as another user
+  unit coverage && simulation coverage && integration coverage && python_tests coverage integration 5 || return 1
+  llvm-profdata-19 merge -sparse -o build/coverage/all.profdata build/coverage/profile/*.profraw || return 1
+  objects=$(find build/coverage/bin build/coverage/tests -type f -perm -u+x | sed 's/^/-object=/')
   # shellcheck disable=SC2086  # a list of words
-  llvm-cov-19 show $objects -instr-profile="$directory/all.profdata" -format=html -output-dir="$directory/html" -sources "$root/src" &&
-    llvm-cov-19 report $objects -instr-profile="$directory/all.profdata" -sources "$root/src" | tee "$directory/report" &&
+  llvm-cov-19 show $objects -instr-profile=build/coverage/all.profdata -format=html -output-dir=build/coverage/html -sources src &&
+    llvm-cov-19 report $objects -instr-profile=build/coverage/all.profdata -sources src | tee build/coverage/report &&
     awk '$1 == "TOTAL" { lines = $10 + 0 } $1 ~ /core.verdict.cpp$/ { branches = $13 + 0 }
          END { if (lines < 90 || branches < 100) { print "lines " lines "%, wanted 90; branches of classify " branches "%, wanted 100"; exit 1 } }' \
-      "$directory/report"
+      build/coverage/report
+}
+
+# install WHAT: sudo may ask for a password, and then needs the terminal.
+install() {
+  if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then
+    step "packages" scripts/install.sh "$1"
+  else
+    scripts/install.sh "$1"
+  fi
 }
 
 group() {
   case "$1" in
+    unit) build "$preset" && step "unit" unit "$preset" && step "simulation" simulation "$preset" ;;
+    integration) build "$preset" && step "integration" integration "$preset" ;;
+    python)
+      build "$preset" && step "Python, JavaScript packages" packages &&
+        step "end to end" python_tests "$preset" integration 5
+      ;;
+    crash)
+      build "$preset" && step "crash: 75 cycles" crash "$preset" && step "Python, JavaScript packages" packages &&
+        step "network faults" python_tests "$preset" chaos 3
+      ;;
+    demo) step "demo" scripts/demo.sh ;;
     rules) step "house rules" rules ;;
     format) step "format" format ;;
     shell) step "shell scripts" shell ;;
     dev) build dev && step "dev: unit" unit dev ;;
-    integration) build dev && step "dev: integration" integration dev ;;
-    python) build dev && step "python packages" python_packages && step "dev: python" python_tests dev integration 5 ;;
-    crash)
-      build dev && step "crash: 75 cycles" crash dev && step "python packages" python_packages &&
-        step "network faults" python_tests dev chaos 3
-      ;;
     asan | tsan)
-      build "$1" && step "$1: unit" unit "$1" && step "$1: integration" integration "$1" &&
-        step "python packages" python_packages && step "$1: end to end" python_tests "$1" integration/e2e 4
+      build "$1" && step "$1: unit" unit "$1" && step "$1: simulation" simulation "$1" &&
+        step "$1: integration" integration "$1" && step "Python, JavaScript packages" packages &&
+        step "$1: end to end" python_tests "$1" integration/e2e 4
       ;;
     clang-tidy) step "clang-tidy" clang_tidy ;;
     coverage)
-      build coverage && step "python packages" python_packages && step "coverage" coverage &&
+      build coverage && step "Python, JavaScript packages" packages && step "coverage" coverage &&
         tail -n 1 "$logs/coverage.log"
       ;;
     fuzz) build asan && step "fuzz" fuzz ;;
-    release) build release ;;
-    demo) step "demo" scripts/demo.sh ;;
-    bench) build release && step "bench: smoke" bench/run.sh --smoke ;;
+    bench) step "release: programs" scripts/build.sh release && step "bench: smoke" bench/run.sh --smoke ;;
     reproducible) step "reproducible" tests/release/reproducible.sh ;;
     trixie) step "Debian 13" tests/trixie/build.sh ;;
     arm64) step "arm64" tests/arm64/build.sh ;;
     compose) step "compose" tests/compose/docker.sh tests/compose/run.sh ;;
-    localstack) build release && step "localstack" tests/localstack/run.sh tests/localstack/test.sh ;;
-    *) echo "test: no group $1; there are: $all $more" >&2; exit 2 ;;
+    localstack) step "release: programs" scripts/build.sh release && step "localstack" tests/localstack/run.sh tests/localstack/test.sh ;;
+    *) echo "test: no group $1; there are: $functional verify ($verify) $more" >&2; exit 2 ;;
   esac
 }
 
@@ -208,15 +222,24 @@ export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1 ${UBSAN_OPTIONS:-}"
 export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1 ${TSAN_OPTIONS:-}"
 export ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19 TSAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19
 
-step "packages" scripts/install.sh test || exit 1
+if [ "${1:-}" = pytest ]; then
+  shift
+  install test && build "$preset" && step "Python, JavaScript packages" packages || exit 1
+  with_programs "$preset" pytest "$@"
+  exit
+fi
+
+[ $# -gt 0 ] || {
+  # shellcheck disable=SC2086  # a list of words
+  set -- $functional
+  echo "not in this run: scripts/test.sh verify, or by name $more"
+}
 # shellcheck disable=SC2086  # a list of words
-[ $# -gt 0 ] || { set -- $all; echo "not in this run: $more (scripts/test.sh NAME)"; }
+[ "$*" != verify ] || set -- $verify
+for each; do
+  case " $functional " in *" $each "*) ;; *) needs=verify ;; esac
+done
+install "${needs:-test}" || exit 1
 case " $* " in *" clang-tidy "*) begin_clang_tidy ;; esac
 for each; do group "$each"; done
-
-echo
-echo "Summary"
-cat "$summary"
-total=$(($(date +%s) - started))
-printf '%-28s%6s s  %s\n' total "$total" "$([ "$failed" = 0 ] && echo ok || echo FAILED)"
-exit "$failed"
+summarise

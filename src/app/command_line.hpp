@@ -1,11 +1,14 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <map>
 #include <string>
 
 #include "app/commands.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace sluice::app {
 

@@ -1,8 +1,11 @@
 #pragma once
 
-#include <CLI/App.hpp>
 #include <string>
 #include <string_view>
+
+namespace CLI {
+class App;
+}
 
 /// What --help says, for other readers: made from the same tree of commands and options. Pure.
 namespace sluice::app {

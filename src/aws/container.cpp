@@ -16,7 +16,6 @@ constexpr const char* full_uri = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 constexpr const char* token_file = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 constexpr const char* token_itself = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 constexpr std::string_view ecs_address = "169.254.170.2";
-constexpr int tries = 3;
 
 bool is_trusted_host(const std::string& host) {
   if (host == "localhost" || host == ecs_address || host == "169.254.170.23" || host == "fd00:ec2::23") {
@@ -56,7 +55,7 @@ boost::asio::awaitable<result<credentials>> container_source::fetch() {
   auto t = token();
   if (!t) co_return t.error();
   const auto once = [this, &t] { return fetch_once(*t); };
-  co_return co_await try_again(network_, tries, once);
+  co_return co_await try_again(network_, tries_max, once);
 }
 
 boost::asio::awaitable<result<credentials>> container_source::fetch_once(std::string token) {

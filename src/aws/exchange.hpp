@@ -29,6 +29,9 @@ struct exchanged {
 boost::asio::awaitable<result<exchanged>> exchange(const network& n, const peer& to, const http::request& r,
                                                    std::chrono::milliseconds timeout);
 
+/// Where the answer of one try is not enough: of credentials that are needed.
+inline constexpr int tries_max = 3;
+
 /// Up to `tries` times, with `network::pause` between, as long as the failure is one that may pass.
 boost::asio::awaitable<result<credentials>> try_again(
     const network& n, int tries, const std::function<boost::asio::awaitable<result<credentials>>()>& once);

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::string_view token_target = "/latest/api/token";
 constexpr std::string_view roles_target = "/latest/meta-data/iam/security-credentials/";
-constexpr int tries = 3;
 
 bool equals_ignoring_case(std::string_view text, std::string_view lower) {
   return std::ranges::equal(text, lower,
@@ -35,7 +34,7 @@ result<peer> instance_source::find(const environment& env) {
 // Where nothing has answered yet, one try is enough: it is most likely no instance at all.
 boost::asio::awaitable<result<credentials>> instance_source::fetch() {
   const auto once = [this] { return fetch_once(); };
-  auto c = co_await try_again(network_, has_answered_ ? tries : 1, once);
+  auto c = co_await try_again(network_, has_answered_ ? tries_max : 1, once);
   if (c) has_answered_ = true;
   if (c || has_answered_ || c.error().code == errc::missing_credentials) co_return c;
   co_return failure{

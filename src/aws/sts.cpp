@@ -15,7 +15,6 @@ namespace sluice::aws {
 namespace {
 
 constexpr std::string_view content_type = "application/x-www-form-urlencoded; charset=utf-8";
-constexpr int tries = 3;
 
 void append_field(std::string& body, std::string_view name, std::string_view value) {
   if (value.empty()) return;
@@ -63,7 +62,7 @@ result<credentials> taken(const sts& at, std::string_view action, const role& r,
 
 boost::asio::awaitable<result<credentials>> assumed_role_source::fetch() {
   const auto once = [this] { return fetch_once(); };
-  co_return co_await try_again(network_, tries, once);
+  co_return co_await try_again(network_, tries_max, once);
 }
 
 // Keys that STS refuses may have been replaced since they were read.
@@ -100,7 +99,7 @@ boost::asio::awaitable<result<credentials>> assumed_role_source::assume(const cr
 
 boost::asio::awaitable<result<credentials>> web_identity_source::fetch() {
   const auto once = [this] { return fetch_once(); };
-  co_return co_await try_again(network_, tries, once);
+  co_return co_await try_again(network_, tries_max, once);
 }
 
 boost::asio::awaitable<result<credentials>> web_identity_source::fetch_once() {

@@ -1,13 +1,18 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/recycling_allocator.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <memory>
 #include <utility>
 
 namespace sluice {
+
+/// `co_await` gives the error code with the result, and throws nothing.
+inline constexpr auto use_tuple = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 /// Bounds a wait: `act` (close the socket, cancel the descriptor) runs on `executor` if this still lives when
 /// `after` has passed.

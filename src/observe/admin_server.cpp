@@ -4,10 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <charconv>
@@ -28,7 +26,6 @@ using asio::ip::tcp;
 using namespace std::chrono_literals;
 template <class T>
 using awaitable = asio::awaitable<T>;
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::size_t rest_bytes_max = 64 * 1024;  // read and dropped after the answer
 

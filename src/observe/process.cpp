@@ -17,7 +17,7 @@ double seconds(const timeval& t) {
 }
 
 // "VmRSS:     1234 kB" of /proc/self/status.
-std::uint64_t field(std::string_view status, std::string_view name) {
+std::uint64_t figure_of(std::string_view status, std::string_view name) {
   const auto at = status.find(name);
   if (at == status.npos) return 0;
   status.remove_prefix(std::min(status.find_first_of("0123456789", at), status.size()));
@@ -37,10 +37,10 @@ process_figures read_process() {
 
   std::ifstream in("/proc/self/status");
   const std::string status{std::istreambuf_iterator(in), {}};
-  p.resident_bytes = field(status, "VmRSS:") * 1024;
-  p.resident_bytes_max = field(status, "VmHWM:") * 1024;
-  p.locked_bytes = field(status, "VmLck:") * 1024;
-  p.threads = field(status, "Threads:");
+  p.resident_bytes = figure_of(status, "VmRSS:") * 1024;
+  p.resident_bytes_max = figure_of(status, "VmHWM:") * 1024;
+  p.locked_bytes = figure_of(status, "VmLck:") * 1024;
+  p.threads = figure_of(status, "Threads:");
 
   std::error_code error;
   const std::filesystem::directory_iterator open("/proc/self/fd", error);

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <simdjson.h>
-
 #include <cstddef>
 #include <span>
 #include <string>
@@ -24,7 +22,7 @@ class message_copies {
       attributes_.insert(attributes_.end(), m.attributes.begin(), m.attributes.end());
       m.attributes = std::span(attributes_).subspan(first);
     }
-    std::size_t bytes = simdjson::SIMDJSON_PADDING;
+    std::size_t bytes = sqs::body_padding;
     each_text([&](std::string_view& text) { bytes += text.size(); });
     text_.reserve(bytes);  // here, too
     each_text([&](std::string_view& text) {
@@ -32,7 +30,7 @@ class message_copies {
       text_ += text;
       text = std::string_view(text_).substr(at);
     });
-    text_.append(simdjson::SIMDJSON_PADDING, '\0');
+    text_.append(sqs::body_padding, '\0');
   }
   message_copies(const message_copies&) = delete;
   message_copies& operator=(const message_copies&) = delete;

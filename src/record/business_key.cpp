@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "record/pointer.hpp"
+
 namespace sluice::record {
 namespace {
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "copy/arena.hpp"
+#include "record/pointer.hpp"
 #include "record/raw_json.hpp"
 #include "record/scalars.hpp"
 

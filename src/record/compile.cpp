@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "record/compile_value.hpp"
-#include "record/field_tree.hpp"
 #include "record/names.hpp"
 #include "record/plan.hpp"
+#include "record/pointer.hpp"
 #include "record/scalars.hpp"
 #include "record/toml_section.hpp"
 

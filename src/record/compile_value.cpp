@@ -9,8 +9,8 @@
 #include <sstream>
 #include <utility>
 
-#include "record/field_tree.hpp"
 #include "record/names.hpp"
+#include "record/pointer.hpp"
 
 namespace sluice::record {
 namespace {

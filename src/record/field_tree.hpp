@@ -11,12 +11,6 @@
 
 namespace sluice::record {
 
-/// Splits a JSON pointer (RFC 6901) into its unescaped names. Nothing when it is not one.
-std::optional<std::vector<std::string>> split_pointer(std::string_view pointer);
-
-/// One name as a part of a pointer: "/a~1b" for "a/b".
-std::string escape_pointer(std::string_view name);
-
 /// The fields that a plan wants of a JSON value, as a tree of names; finds them all in one walk over it, in
 /// its own order.
 ///

@@ -13,6 +13,7 @@
 #include "record/field_tree.hpp"
 #include "record/json_parser.hpp"
 #include "record/personal.hpp"
+#include "record/pointer.hpp"
 #include "record/scalars.hpp"
 
 namespace sluice::record {

@@ -7,7 +7,7 @@ namespace sluice::record {
 namespace {
 
 /// A basic string of TOML.
-std::string quoted(std::string_view text) {
+std::string basic_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -23,8 +23,9 @@ std::string quoted(std::string_view text) {
 }
 
 std::string column_toml(const column& c) {
-  std::string out = fmt::format("\n[[column]]\nname = {}\ntype = {}\n", quoted(c.name), quoted(c.sql_type()));
-  if (c.from != "/" + c.name) out += fmt::format("from = {}\n", quoted(c.from));
+  std::string out =
+      fmt::format("\n[[column]]\nname = {}\ntype = {}\n", basic_string(c.name), basic_string(c.sql_type()));
+  if (c.from != "/" + c.name) out += fmt::format("from = {}\n", basic_string(c.from));
   if (!c.required) {
     out += "required = false\n";
   } else if (c.nullable) {
@@ -43,7 +44,7 @@ std::string to_toml(const plan& p) {
   std::string out;
   if (p.form != body_form::raw)
     out += fmt::format("[message]\nenvelope = \"{}\"\n\n", name_of(body_forms(), p.form));
-  out += fmt::format("[table]\nname = {}\n", quoted(p.table));
+  out += fmt::format("[table]\nname = {}\n", basic_string(p.table));
   for (const column& c : p.columns) out += column_toml(c);
   return out;
 }

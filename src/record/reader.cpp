@@ -11,6 +11,7 @@
 #include "record/cell.hpp"
 #include "record/field_tree.hpp"
 #include "record/json_parser.hpp"
+#include "record/pointer.hpp"
 #include "record/raw_json.hpp"
 #include "record/reasons.hpp"
 

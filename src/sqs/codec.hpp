@@ -1,9 +1,8 @@
 #pragma once
 
-#include <simdjson.h>
-
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,8 +10,6 @@
 #include <vector>
 
 #include "core/failure.hpp"
-#include "sqs/attribute_text.hpp"
-#include "sqs/md5.hpp"
 #include "sqs/message.hpp"
 #include "sqs/receive_options.hpp"
 #include "sqs/redrive.hpp"
@@ -54,6 +51,11 @@ struct refusal {
 /// Owns a parser: what `messages` gives are views into it, dead at the next call. Not thread-safe.
 class decoder {
  public:
+  decoder();
+  decoder(decoder&&) noexcept;
+  decoder& operator=(decoder&&) noexcept;
+  ~decoder();
+
   result<std::span<const message>> messages(std::string_view body);
   /// What of a batch of `entries` was not done: the Failed list, and entries in neither list as "Missing".
   result<std::vector<batch_failure>> failures(std::string_view body, std::size_t entries);
@@ -67,16 +69,8 @@ class decoder {
                   std::string_view query_error);
 
  private:
-  result<simdjson::dom::object> parse(std::string_view body);
-  result<message> read_message(simdjson::dom::element e);
-  void check_bodies();
-
-  simdjson::dom::parser parser_;
-  std::vector<message> messages_;
-  std::vector<message_attribute> attributes_;  ///< of all messages, in their order
-  attribute_text attribute_text_;
-  std::vector<std::string_view> bodies_, body_digests_;  ///< of all messages; an empty digest was not given
-  std::vector<md5_hex> own_digests_;
+  class impl;  // so that no other source compiles the JSON parser
+  std::unique_ptr<impl> impl_;
 };
 
 /// "Tue, 24 Nov 2026 06:00:00 GMT" (RFC 9110, IMF-fixdate), as in a Date header.

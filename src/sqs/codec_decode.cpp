@@ -1,15 +1,21 @@
+#include "sqs/codec.hpp"
+
+#include <simdjson.h>
+
 #include <algorithm>
 #include <bitset>
 #include <cassert>
 #include <charconv>
 
-#include "sqs/codec.hpp"
+#include "sqs/attribute_text.hpp"
+#include "sqs/md5.hpp"
 
 namespace sluice::sqs {
 namespace {
 
 namespace dom = simdjson::dom;
 
+static_assert(body_padding >= simdjson::SIMDJSON_PADDING);
 constexpr std::size_t parser_kept_bytes_max = 128 * 1024;  // what a parser needs for more is given back
 
 failure bad_answer(std::string what) {
@@ -102,7 +108,30 @@ std::string_view text_of(dom::object o, std::string_view name) {
 
 }  // namespace
 
-result<dom::object> decoder::parse(std::string_view body) {
+class decoder::impl {
+ public:
+  result<std::span<const message>> messages(std::string_view body);
+  result<std::vector<batch_failure>> failures(std::string_view body, std::size_t entries);
+  result<std::string> queue_url(std::string_view body);
+  result<std::map<std::string, std::string>> attributes(std::string_view body);
+  result<std::optional<move_task>> latest_move_task(std::string_view body);
+  refusal refused(unsigned status, std::string_view body, std::string_view error_type,
+                  std::string_view query_error);
+
+ private:
+  result<dom::object> parse(std::string_view body);
+  result<message> read_message(dom::element e);
+  void check_bodies();
+
+  dom::parser parser_;
+  std::vector<message> messages_;
+  std::vector<message_attribute> attributes_;  ///< of all messages, in their order
+  attribute_text attribute_text_;
+  std::vector<std::string_view> bodies_, body_digests_;  ///< of all messages; an empty digest was not given
+  std::vector<md5_hex> own_digests_;
+};
+
+result<dom::object> decoder::impl::parse(std::string_view body) {
   if (parser_.capacity() > parser_kept_bytes_max && body.size() <= parser_kept_bytes_max)
     parser_ = simdjson::dom::parser();
   dom::element root;
@@ -116,7 +145,7 @@ result<dom::object> decoder::parse(std::string_view body) {
 }
 
 // All at once, which is several times faster.
-void decoder::check_bodies() {
+void decoder::impl::check_bodies() {
   own_digests_.resize(bodies_.size());
   md5_each(bodies_, own_digests_);
   for (std::size_t i = 0; i < bodies_.size(); ++i) {
@@ -125,7 +154,7 @@ void decoder::check_bodies() {
   }
 }
 
-result<message> decoder::read_message(dom::element e) {
+result<message> decoder::impl::read_message(dom::element e) {
   message m;
   const std::size_t attributes_before = attributes_.size();
   std::string_view body_digest, attributes_digest;
@@ -170,7 +199,7 @@ result<message> decoder::read_message(dom::element e) {
   return m;
 }
 
-result<std::span<const message>> decoder::messages(std::string_view body) {
+result<std::span<const message>> decoder::impl::messages(std::string_view body) {
   messages_.clear();
   attributes_.clear();
   bodies_.clear();
@@ -196,7 +225,7 @@ result<std::span<const message>> decoder::messages(std::string_view body) {
   return std::span<const message>(messages_);
 }
 
-result<std::vector<batch_failure>> decoder::failures(std::string_view body, std::size_t entries) {
+result<std::vector<batch_failure>> decoder::impl::failures(std::string_view body, std::size_t entries) {
   assert(entries <= batch_entries_max);
   std::bitset<batch_entries_max> told;
   std::vector<batch_failure> failed;
@@ -237,7 +266,7 @@ result<std::vector<batch_failure>> decoder::failures(std::string_view body, std:
   return failed;
 }
 
-result<std::string> decoder::queue_url(std::string_view body) {
+result<std::string> decoder::impl::queue_url(std::string_view body) {
   const auto answer = parse(body);
   if (!answer) return answer.error();
   const std::string_view url = text_of(*answer, "QueueUrl");
@@ -245,7 +274,7 @@ result<std::string> decoder::queue_url(std::string_view body) {
   return std::string(url);
 }
 
-result<std::map<std::string, std::string>> decoder::attributes(std::string_view body) {
+result<std::map<std::string, std::string>> decoder::impl::attributes(std::string_view body) {
   std::map<std::string, std::string> read;
   if (body.empty()) return read;
   const auto answer = parse(body);
@@ -262,7 +291,7 @@ result<std::map<std::string, std::string>> decoder::attributes(std::string_view 
   return read;
 }
 
-result<std::optional<move_task>> decoder::latest_move_task(std::string_view body) {
+result<std::optional<move_task>> decoder::impl::latest_move_task(std::string_view body) {
   const auto answer = parse(body);
   if (!answer) return answer.error();
   dom::array list;
@@ -281,8 +310,8 @@ result<std::optional<move_task>> decoder::latest_move_task(std::string_view body
                                  .failure_reason = bare_name(text_of(latest, "FailureReason"))});
 }
 
-refusal decoder::refused(unsigned status, std::string_view body, std::string_view error_type,
-                         std::string_view query_error) {
+refusal decoder::impl::refused(unsigned status, std::string_view body, std::string_view error_type,
+                               std::string_view query_error) {
   refusal r;
   std::string_view type, code;
   if (const auto answer = parse(body)) {
@@ -304,6 +333,31 @@ refusal decoder::refused(unsigned status, std::string_view body, std::string_vie
   // A name that nobody knows says less than a status of 500.
   r.code = r.name.empty() || status >= 500 ? http_status(status) : make_error_code(aws_errc::unknown);
   return r;
+}
+
+decoder::decoder() : impl_(std::make_unique<impl>()) {}
+decoder::decoder(decoder&&) noexcept = default;
+decoder& decoder::operator=(decoder&&) noexcept = default;
+decoder::~decoder() = default;
+
+result<std::span<const message>> decoder::messages(std::string_view body) {
+  return impl_->messages(body);
+}
+result<std::vector<batch_failure>> decoder::failures(std::string_view body, std::size_t entries) {
+  return impl_->failures(body, entries);
+}
+result<std::string> decoder::queue_url(std::string_view body) {
+  return impl_->queue_url(body);
+}
+result<std::map<std::string, std::string>> decoder::attributes(std::string_view body) {
+  return impl_->attributes(body);
+}
+result<std::optional<move_task>> decoder::latest_move_task(std::string_view body) {
+  return impl_->latest_move_task(body);
+}
+refusal decoder::refused(unsigned status, std::string_view body, std::string_view error_type,
+                         std::string_view query_error) {
+  return impl_->refused(status, body, error_type, query_error);
 }
 
 std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {

@@ -14,6 +14,8 @@ namespace sluice::sqs {
 inline constexpr std::size_t batch_entries_max = 10;
 /// Of one message, and of all messages of one send together, attributes too (the same page).
 inline constexpr std::size_t batch_bytes_max = 1'048'576;
+/// Readable bytes behind a body, for the JSON parser: at least its SIMDJSON_PADDING.
+inline constexpr std::size_t body_padding = 64;
 
 /// A message attribute that was asked for. `value` is its text; of a Binary one, base64.
 struct message_attribute {
@@ -22,7 +24,7 @@ struct message_attribute {
 };
 
 /// One received message: views into the answer, dead at the next one to any client of the session.
-/// `body` may be parsed in place by simdjson: at least SIMDJSON_PADDING readable bytes follow it.
+/// `body` may be parsed in place by simdjson: at least `body_padding` readable bytes follow it.
 struct message {
   std::string_view message_id;
   std::string_view receipt_handle;

@@ -1,5 +1,7 @@
 #include "support/sqs_server/faults.hpp"
 
+#include <simdjson.h>
+
 #include <algorithm>
 
 #include "support/sqs_server/json.hpp"

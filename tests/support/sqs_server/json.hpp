@@ -1,7 +1,6 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <concepts>
 #include <string>

@@ -10,6 +10,11 @@
 #include "support/sqs_server/json.hpp"
 #include "support/sqs_server/receipt.hpp"
 
+// The JSON parser is compiled where it parses.
+namespace simdjson::dom {
+class object;
+}
+
 namespace sluice::sqs_server {
 
 /// Which attributes a ReceiveMessage wants to see.

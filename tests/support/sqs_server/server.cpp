@@ -3,9 +3,7 @@
 #include <fmt/chrono.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 namespace sluice::sqs_server {
 
@@ -14,7 +12,6 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr auto quietly = asio::as_tuple(asio::use_awaitable);
 constexpr seconds idle_max{300};
 constexpr milliseconds tick_while_moving{100};
 constexpr milliseconds tick_otherwise{1'000};

@@ -1,5 +1,7 @@
 #include "support/sqs_server/service.hpp"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <array>
 
@@ -72,7 +74,10 @@ service::service(options o, broker& queues, verifier& keys, std::uint64_t seed)
       keys_(keys),
       state_{queues, receipt_codec(queues.random().next()), faults_},
       random_(seed),
+      parser_(std::make_unique<simdjson::dom::parser>()),
       requests_(operations().size()) {}
+
+service::~service() = default;
 
 void service::handle(const http_request& r, bool local, instant now, reply& out) {
   out.clear();
@@ -141,7 +146,7 @@ outcome<> service::call_operation(const http_request& r, instant now, reply& out
 
   simdjson::dom::object input;
   // The buffer goes on behind the body (see session), so that the parser may read past its end.
-  const auto parsed = parser_.parse(r.body.data(), r.body.size(), false).get(input);
+  const auto parsed = parser_->parse(r.body.data(), r.body.size(), false).get(input);
   std::string_view queue_url;
   if (parsed == simdjson::SUCCESS && input["QueueUrl"].get(queue_url)) queue_url = {};
   if (options_.check_signatures) {

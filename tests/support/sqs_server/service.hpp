@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -8,6 +9,10 @@
 #include "support/sqs_server/http.hpp"
 #include "support/sqs_server/operations.hpp"
 #include "support/sqs_server/verifier.hpp"
+
+namespace simdjson::dom {
+class parser;
+}
 
 namespace sluice::sqs_server {
 
@@ -40,6 +45,9 @@ class service {
     bool check_signatures = true;
   };
   service(options o, broker& queues, verifier& keys, std::uint64_t seed);
+  service(const service&) = delete;
+  service& operator=(const service&) = delete;
+  ~service();
 
   /// `local` says that the peer is this machine: only then are the control endpoints there.
   void handle(const http_request& r, bool local, instant now, reply& out);
@@ -64,7 +72,7 @@ class service {
   fault_injector faults_;
   state state_;
   random_source random_;
-  simdjson::dom::parser parser_;
+  std::unique_ptr<simdjson::dom::parser> parser_;
   std::vector<std::uint64_t> requests_;  // as operations()
   std::map<std::string_view, std::uint64_t> errors_;
   std::uint64_t bytes_in_ = 0, bytes_out_ = 0;

@@ -1,8 +1,8 @@
 #include "support/sqs_server/session.hpp"
 
+#include <simdjson.h>
+
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cstring>
 
@@ -14,7 +14,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto quietly = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t buffer_bytes_first = 16 * 1024;
 constexpr std::size_t padding = simdjson::SIMDJSON_PADDING;
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <memory>
 #include <vector>
 
@@ -12,6 +14,9 @@
 namespace sluice::sqs_server {
 
 class server;
+
+/// `co_await` gives the error code with the result, and throws nothing.
+inline constexpr auto quietly = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 /// One connection: reads requests, one after the other, waits where a long poll or a fault wants it, writes
 /// replies.

@@ -12,7 +12,7 @@ using Catch::Approx;
 
 namespace {
 
-constexpr history::steady_time start{1'000s};
+constexpr history::steady_time begin_at{1'000s};
 
 void commit(counters& c, int messages) {
   for (int i = 0; i < messages; ++i) c.send_to_commit.add(15ms);
@@ -23,11 +23,11 @@ void commit(counters& c, int messages) {
 TEST_CASE("the first look makes no sample, and each later one does") {
   counters c;
   history h;
-  h.record(start, c);
+  h.record(begin_at, c);
   CHECK(h.samples().empty());
   CHECK(h.committed_rate() == 0);
   commit(c, 50);
-  h.record(start + 2s, c);
+  h.record(begin_at + 2s, c);
   REQUIRE(h.samples().size() == 1);
   CHECK(h.samples().back().messages_per_second == Approx(25));
   CHECK(h.samples().back().lag_p50 == Approx(0.015));
@@ -36,8 +36,8 @@ TEST_CASE("the first look makes no sample, and each later one does") {
 TEST_CASE("a second without commits has no lag") {
   counters c;
   history h;
-  h.record(start, c);
-  h.record(start + 1s, c);
+  h.record(begin_at, c);
+  h.record(begin_at + 1s, c);
   CHECK(h.samples().back().messages_per_second == 0);
   CHECK(std::isnan(h.samples().back().lag_p50));
 }
@@ -46,7 +46,7 @@ TEST_CASE("rates are those of the last ten samples") {
   counters c;
   history h;
   for (int second = 0; second <= 30; ++second) {
-    h.record(start + second * 1s, c);
+    h.record(begin_at + second * 1s, c);
     c.received.add(second < 15 ? 1'000 : 100);
     commit(c, 7);
   }
@@ -59,7 +59,7 @@ TEST_CASE("rates are those of the last ten samples") {
 TEST_CASE("five minutes are kept, and no more") {
   counters c;
   history h;
-  for (int second = 0; second < 1'000; ++second) h.record(start + second * 1s, c);
+  for (int second = 0; second < 1'000; ++second) h.record(begin_at + second * 1s, c);
   CHECK(h.samples().size() == history::kept);
 }
 
@@ -68,17 +68,17 @@ TEST_CASE("messages that are held while none is committed are a stall, and a tro
   logger log(log_format::text, level::off);
   const state s{.figures = c, .log = log, .what = {}};
   history h;
-  h.record(start, c);
-  h.record(start + 100s, c);
-  CHECK(h.stalled(start + 100s) == 0s);  // nothing is held
+  h.record(begin_at, c);
+  h.record(begin_at + 100s, c);
+  CHECK(h.stalled(begin_at + 100s) == 0s);  // nothing is held
   c.held.add(5);
-  h.record(start + 130s, c);
-  CHECK(h.stalled(start + 130s) == 30s);
-  CHECK(troubles(s, h, start + 130s).empty());
-  CHECK(troubles(s, h, start + 160s).size() == 1);
+  h.record(begin_at + 130s, c);
+  CHECK(h.stalled(begin_at + 130s) == 30s);
+  CHECK(troubles(s, h, begin_at + 130s).empty());
+  CHECK(troubles(s, h, begin_at + 160s).size() == 1);
   commit(c, 1);
-  h.record(start + 161s, c);
-  CHECK(troubles(s, h, start + 161s).empty());
+  h.record(begin_at + 161s, c);
+  CHECK(troubles(s, h, begin_at + 161s).empty());
 }
 
 TEST_CASE("a database that is away is a trouble, and a queue only if no poller gets through") {
@@ -88,12 +88,12 @@ TEST_CASE("a database that is away is a trouble, and a queue only if no poller g
                   return std::vector<trouble>{{"stopping", "nothing"}};
                 }};
   history h;
-  CHECK(troubles(s, h, start) == std::vector<trouble>{{"stopping", "nothing"}});
+  CHECK(troubles(s, h, begin_at) == std::vector<trouble>{{"stopping", "nothing"}});
   c.queues_away.add();
   c.receiving.add();
-  CHECK(troubles(s, h, start).size() == 1);
+  CHECK(troubles(s, h, begin_at).size() == 1);
   c.receiving.sub();
-  CHECK(troubles(s, h, start).size() == 2);
+  CHECK(troubles(s, h, begin_at).size() == 2);
   c.databases_away.add();
-  CHECK(troubles(s, h, start).size() == 3);
+  CHECK(troubles(s, h, begin_at).size() == 3);
 }

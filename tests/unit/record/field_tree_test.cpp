@@ -3,6 +3,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
+#include "record/pointer.hpp"
+
 using sluice::record::field_tree;
 using sluice::record::split_pointer;
 using names = std::vector<std::string>;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "record/field_tree.hpp"
+#include "record/pointer.hpp"
 
 namespace tests {
 namespace {

@@ -78,7 +78,7 @@ struct fixture {
   std::optional<client> c;
 };
 
-std::string refusal(const char* name, int status = 400, const char* headers = "") {
+std::string error_reply(const char* name, int status = 400, const char* headers = "") {
   return http_reply(
       status, std::string(R"({"__type":"com.amazonaws.sqs#)") + name + R"(","message":"raw text"})", headers);
 }
@@ -145,7 +145,7 @@ TEST_CASE("a success with failures in it lists them") {
 
 TEST_CASE("stale credentials are refreshed once") {
   SECTION("and the call goes through") {
-    fixture f({{refusal("ExpiredToken", 403)}, {http_reply(200, done)}});
+    fixture f({{error_reply("ExpiredToken", 403)}, {http_reply(200, done)}});
     f.keys->ids = {"FIRST", "SECOND"};
     CHECK(f.delete_two().has_value());
     CHECK(f.keys->refreshes == 1);
@@ -154,7 +154,7 @@ TEST_CASE("stale credentials are refreshed once") {
     CHECK(f.shared->requests == 2);
   }
   SECTION("but not twice in one call") {
-    fixture f({{refusal("ExpiredToken")}, {refusal("ExpiredToken")}, {http_reply(200, done)}});
+    fixture f({{error_reply("ExpiredToken")}, {error_reply("ExpiredToken")}, {http_reply(200, done)}});
     f.keys->ids = {"FIRST", "SECOND", "THIRD"};
     const auto r = f.delete_two();
     REQUIRE(!r);
@@ -162,7 +162,7 @@ TEST_CASE("stale credentials are refreshed once") {
     CHECK(f.server.requests.size() == 2);
   }
   SECTION("and not tried again if there are no others") {
-    fixture f({{refusal("UnrecognizedClientException")}, {http_reply(200, done)}});
+    fixture f({{error_reply("UnrecognizedClientException")}, {http_reply(200, done)}});
     const auto r = f.delete_two();
     REQUIRE(!r);
     CHECK(r.error().code == aws_errc::invalid_token);
@@ -173,7 +173,7 @@ TEST_CASE("stale credentials are refreshed once") {
 TEST_CASE("a skewed clock is mended once, and stays mended") {
   const char* const ten_minutes_on = "Date: Fri, 02 Jan 2026 03:14:05 GMT\r\n";
   SECTION("with the server's own time") {
-    fixture f({{refusal("InvalidSignatureException", 403, ten_minutes_on)},
+    fixture f({{error_reply("InvalidSignatureException", 403, ten_minutes_on)},
                {http_reply(200, done)},
                {http_reply(200, done)}});
     CHECK(f.delete_two().has_value());
@@ -184,8 +184,8 @@ TEST_CASE("a skewed clock is mended once, and stays mended") {
     CHECK(f.shared->clock_offset == 600s);
   }
   SECTION("and told if that does not help") {
-    fixture f({{refusal("RequestTimeTooSkewed", 403, ten_minutes_on)},
-               {refusal("RequestTimeTooSkewed", 403, ten_minutes_on)}});
+    fixture f({{error_reply("RequestTimeTooSkewed", 403, ten_minutes_on)},
+               {error_reply("RequestTimeTooSkewed", 403, ten_minutes_on)}});
     const auto r = f.delete_two();
     REQUIRE(!r);
     CHECK(r.error().code == aws_errc::clock_skew);
@@ -194,14 +194,14 @@ TEST_CASE("a skewed clock is mended once, and stays mended") {
   }
   SECTION("but a server's clock that jumps is not chased") {
     const char* const an_hour_on = "Date: Fri, 02 Jan 2026 04:04:05 GMT\r\n";
-    fixture f({{refusal("RequestTimeTooSkewed", 403, ten_minutes_on)},
-               {refusal("RequestTimeTooSkewed", 403, an_hour_on)},
+    fixture f({{error_reply("RequestTimeTooSkewed", 403, ten_minutes_on)},
+               {error_reply("RequestTimeTooSkewed", 403, an_hour_on)},
                {http_reply(200, done)}});
     CHECK(!f.delete_two());
     CHECK(f.server.requests.size() == 2);
   }
   SECTION("but four minutes are left alone") {
-    fixture f({{refusal("SignatureDoesNotMatch", 403, "Date: Fri, 02 Jan 2026 03:08:05 GMT\r\n")}});
+    fixture f({{error_reply("SignatureDoesNotMatch", 403, "Date: Fri, 02 Jan 2026 03:08:05 GMT\r\n")}});
     const auto r = f.delete_two();
     REQUIRE(!r);
     CHECK(r.error().code == aws_errc::signature_mismatch);
@@ -209,14 +209,15 @@ TEST_CASE("a skewed clock is mended once, and stays mended") {
     CHECK(f.server.requests.size() == 1);
   }
   SECTION("and other refusals do not touch it") {
-    fixture f({{refusal("QueueDoesNotExist", 400, ten_minutes_on)}});
+    fixture f({{error_reply("QueueDoesNotExist", 400, ten_minutes_on)}});
     CHECK(!f.delete_two());
     CHECK(f.shared->clock_offset == 0s);
   }
 }
 
 TEST_CASE("a skewed clock is mended for each call that was refused for it, whoever mends it") {
-  const auto refused = refusal("InvalidSignatureException", 403, "Date: Fri, 02 Jan 2026 03:14:05 GMT\r\n");
+  const auto refused =
+      error_reply("InvalidSignatureException", 403, "Date: Fri, 02 Jan 2026 03:14:05 GMT\r\n");
   boost::asio::io_context loop;
   http_script server(loop, {{{refused}, {http_reply(200, done)}}, {{refused}, {http_reply(200, done)}}});
   const auto shared = std::make_shared<session>();
@@ -237,14 +238,14 @@ TEST_CASE("a skewed clock is mended for each call that was refused for it, whoev
 }
 
 TEST_CASE("a refusal that does not say the time leaves the clock as it is") {
-  fixture f({{refusal("AccessDenied", 403)}});
+  fixture f({{error_reply("AccessDenied", 403)}});
   f.shared->clock_offset = 600s;
   CHECK(!f.delete_two());
   CHECK(f.shared->clock_offset == 600s);
 }
 
 TEST_CASE("throttling is the caller's to handle") {
-  fixture f({{refusal("RequestThrottled", 403)}});
+  fixture f({{error_reply("RequestThrottled", 403)}});
   const auto r = f.delete_two();
   REQUIRE(!r);
   CHECK(classify(r.error()) == verdict::throttle);
@@ -252,7 +253,7 @@ TEST_CASE("throttling is the caller's to handle") {
 }
 
 TEST_CASE("failures say what was asked, of which queue, and where") {
-  fixture f({{refusal("AccessDenied", 403)},
+  fixture f({{error_reply("AccessDenied", 403)},
              {http_reply(200, "[1]")},
              {http_reply(503, "<html>", "Content-Type: text/html\r\n")},
              {"", true}});
@@ -307,7 +308,7 @@ TEST_CASE("after a close no request is sent, at whatever moment it comes") {
 
 TEST_CASE("a close ends a call that waits for credentials: it sends nothing, or nothing more") {
   const int late_from = GENERATE(0, 1);  // the first ones, or those after a refusal
-  fixture f({{refusal("ExpiredToken")}});
+  fixture f({{error_reply("ExpiredToken")}});
   f.keys->late_from = late_from;
   f.keys->late.emplace(f.loop, boost::asio::steady_timer::time_point::max());
   boost::asio::steady_timer soon(f.loop, 50ms);

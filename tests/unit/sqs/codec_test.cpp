@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sqs/md5.hpp"
 #include "support/padded.hpp"
 #include "support/repository.hpp"
 #include "support/seed.hpp"

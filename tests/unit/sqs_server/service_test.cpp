@@ -1,5 +1,7 @@
 #include "support/sqs_server/service.hpp"
 
+#include <simdjson.h>
+
 #include <catch2/catch_test_macros.hpp>
 
 namespace sluice::sqs_server {
