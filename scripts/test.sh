@@ -17,7 +17,7 @@ root=$PWD
 preset=${PRESET:-release}
 functional="unit integration python crash demo"
 verify="rules format shell dev asan fuzz tsan clang-tidy bench"
-more="coverage localstack compose trixie arm64 reproducible"  # each by its name
+more="coverage localstack compose fresh arm64 reproducible"  # each by its name
 
 # As root, the database and some programs run as other users, who must be able to enter what is made for them.
 if [ "$(id -u)" = 0 ] && ! setpriv --reuid=65534 --regid=65534 --clear-groups test -x "${TMPDIR:-/tmp}/."; then
@@ -210,7 +210,7 @@ group() {
     fuzz) build asan && step "fuzz" fuzz ;;
     bench) step "release: programs" scripts/build.sh release && step "bench: smoke" bench/run.sh --smoke ;;
     reproducible) step "reproducible" tests/release/reproducible.sh ;;
-    trixie) step "Debian 13" tests/trixie/build.sh ;;
+    fresh) step "fresh Debian 12 and 13" tests/fresh/run.sh ;;
     arm64) step "arm64" tests/arm64/build.sh ;;
     compose) step "compose" tests/compose/docker.sh tests/compose/run.sh ;;
     localstack) step "release: programs" scripts/build.sh release && step "localstack" tests/localstack/run.sh tests/localstack/test.sh ;;

@@ -3,7 +3,7 @@
 #
 #   tests/arm64/build.sh [ROOM...]    (folders of tests/unit; all by default)
 #
-# By Debian 13's cross compiler, in a tree of its own that tests/trixie/chroot.sh makes: SLUICE_ARM64, or ~/.cache/sluice/arm64. Objects
+# By Debian 13's cross compiler, in a tree of its own that tests/fresh/chroot.sh makes: SLUICE_ARM64, or ~/.cache/sluice/arm64. Objects
 # stay in it, in /var/tmp/sluice. The tests are not run by ctest: QEMU is slower than the time that it gives them.
 set -euo pipefail
 
@@ -12,7 +12,7 @@ tree=${SLUICE_ARM64:-${XDG_CACHE_HOME:-$HOME/.cache}/sluice/arm64}
 [ $# -gt 0 ] || { cd "$here/../unit" && set -- */ && cd - >/dev/null; }
 
 # shellcheck disable=SC2016
-exec "$here/../trixie/chroot.sh" "$tree" -- sh -c '
+exec "$here/../fresh/chroot.sh" "$tree" -- sh -c '
   set -eu
   say() { echo "arm64: $*" >&2; }
   say "packages"

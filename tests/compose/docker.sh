@@ -4,7 +4,7 @@
 #   tests/compose/docker.sh COMMAND...
 #
 # For machines without a registry, and so that a test touches nobody's containers. debian:trixie-slim comes from debootstrap
-# (tests/trixie/chroot.sh), postgres:17 and prom/prometheus from Debian's packages, localstack/localstack from its Python packages; there
+# (tests/fresh/chroot.sh), postgres:17 and prom/prometheus from Debian's packages, localstack/localstack from its Python packages; there
 # is none for Grafana. The daemon ends with COMMAND; its images stay in ~/.cache/sluice, so that the next run builds what changed. Needs
 # root, docker.io and debootstrap.
 set -euo pipefail
@@ -55,13 +55,13 @@ tree=$cache/debian
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }
 if ! has_image debian:trixie-slim; then
   say "debian:trixie-slim from debootstrap"
-  "$repository/tests/trixie/chroot.sh" "$tree"
+  "$repository/tests/fresh/chroot.sh" "$tree"
   tar -C "$tree" --one-file-system -c . | docker import - debian:trixie-slim >/dev/null
 fi
 # Debian 12 has no Compose of today's kind; the one of Debian 13 is a static program.
 if ! docker compose version >/dev/null 2>&1; then
   say "Compose from Debian 13's package"
-  "$repository/tests/trixie/chroot.sh" "$tree" -- sh -c 'cd /tmp && apt-get -qq update && apt-get -qq download docker-compose'
+  "$repository/tests/fresh/chroot.sh" "$tree" -- sh -c 'cd /tmp && apt-get -qq update && apt-get -qq download docker-compose'
   dpkg-deb -x "$tree"/tmp/docker-compose_*.deb "$tree/tmp/compose"
   mkdir -p "$DOCKER_CONFIG/cli-plugins"
   cp "$tree/tmp/compose/usr/libexec/docker/cli-plugins/docker-compose" "$DOCKER_CONFIG/cli-plugins/"

@@ -5,7 +5,7 @@
 #
 # COMMAND finds the address in LOCALSTACK_ENDPOINT (http://127.0.0.1:PORT, a free port). When it ends, or is stopped, so does
 # LocalStack; its exit code is the script's. LocalStack needs Python 3.13 or newer: SLUICE_PYTHON, or the first that is found, else
-# (root only) that of a Debian 13 tree from tests/trixie/chroot.sh in SLUICE_TRIXIE. It is installed once into ~/.cache/sluice.
+# (root only) that of a Debian 13 tree from tests/fresh/chroot.sh in SLUICE_TRIXIE. It is installed once into ~/.cache/sluice.
 # It listens on loopback only and talks to nobody: no telemetry, no downloads.
 set -euo pipefail
 
@@ -35,9 +35,9 @@ else
   python=python3
   tree=${SLUICE_TRIXIE:-$cache/trixie}
   cache=/root/.cache/sluice
-  inside() { exec "$repository/tests/trixie/chroot.sh" "$tree" -- "$@"; }
+  inside() { exec "$repository/tests/fresh/chroot.sh" "$tree" -- "$@"; }
   say "no Python 3.13 here: using Debian 13's"
-  "$repository/tests/trixie/chroot.sh" "$tree"
+  "$repository/tests/fresh/chroot.sh" "$tree"
 fi
 
 venv=$cache/localstack

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A Debian 13 tree, to build and test in on a machine that runs something else.
+# A tree of Debian 13 (or of the release in SLUICE_SUITE), to build and test in on a machine that runs something else.
 #
-#   tests/trixie/chroot.sh DIR                  makes DIR, or brings an existing one up to date with this machine's settings
-#   tests/trixie/chroot.sh DIR -- COMMAND...    the same, then runs COMMAND in it, in /src
+#   tests/fresh/chroot.sh DIR                  makes DIR, or brings an existing one up to date with this machine's settings
+#   tests/fresh/chroot.sh DIR -- COMMAND...    the same, then runs COMMAND in it, in /src
 #
 # /src is this repository, writable; /proc and /dev are mounted. The mounts are in a mount namespace of the command's own, which
 # ends with its last process: none is left behind, whatever ends it. COMMAND replaces this script, so signals sent to this
@@ -10,13 +10,13 @@
 # own apt uses (or SLUICE_DEBIAN_MIRROR), and pip, apt, npm and TLS find in it what they find outside.
 set -euo pipefail
 
-suite=trixie
-say() { echo "trixie: $*" >&2; }
+suite=${SLUICE_SUITE:-trixie}
+say() { echo "$suite: $*" >&2; }
 die() { say "$*"; exit 1; }
 
 usage_ok() { [ $# -eq 1 ] || { [ $# -ge 3 ] && [ "$2" = -- ]; }; }
 usage_ok "$@" || {
-  echo "usage: tests/trixie/chroot.sh DIR [-- COMMAND...]" >&2
+  echo "usage: tests/fresh/chroot.sh DIR [-- COMMAND...]" >&2
   exit 2
 }
 repository=$(cd "$(dirname "$0")/../.." && pwd)
@@ -34,7 +34,7 @@ security=${security:-$("$repository/scripts/install.sh" mirror security 2>/dev/n
 
 make_tree() {
   rm -rf --one-file-system "$root.part"
-  say "installing Debian 13 (minbase) into $root"
+  say "installing Debian $suite (minbase) into $root"
   # No file of it is worth an fsync: it can be made again.
   unshare --mount debootstrap --variant=minbase --include=ca-certificates "$suite" "$root.part" "$mirror" >"$root.log" 2>&1 ||
     die "debootstrap failed; its log is $root.log, and ends: $(tail -n 1 "$root.log")"
