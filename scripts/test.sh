@@ -37,13 +37,13 @@ build() {
 sources() { git ls-files --cached --others --exclude-standard "$@" | sort -u; }
 
 # with_programs PRESET COMMAND...: for one command, a PostgreSQL of its own, which it finds by PGHOST and the like, and in
-# SLUICE_BIN copies of the programs that every user can start, wherever the repository lies.
+# SLUICE_BIN copies of the programs that every user can start, wherever the repository lies. SLUICE_BUILD is where they were built.
 with_programs() (
   place=$(mktemp -d "${TMPDIR:-/tmp}/sluice-test.XXXXXX") && chmod 755 "$place" || exit 1
   trap 'scripts/local-postgres.sh "$place/postgres" stop; rm -rf "$place"' EXIT
   trap 'exit 130' INT TERM HUP
   mkdir -p "$place/$1" && cp -R "build/$1/bin" "$place/$1/bin" || exit 1
-  export SLUICE_BIN="$place/$1/bin"
+  export SLUICE_BIN="$place/$1/bin" SLUICE_BUILD="$root/build/$1"
   shift
   exports=$(scripts/local-postgres.sh "$place/postgres" start) || exit 1
   eval "$exports"

@@ -11,7 +11,7 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-struct fixture {
+struct site_fixture {
   site::answer get(std::string_view target, std::string_view host = "localhost:9464",
                    std::string_view method = "GET") {
     return pages.get({.method = method, .target = target, .host = host}, {}, {});
@@ -40,13 +40,13 @@ TEST_CASE("a host is answered if it is an address, localhost, or a name that was
 }
 
 TEST_CASE("a request that came by another name is refused, whatever it asks for") {
-  fixture f;
+  site_fixture f;
   CHECK(f.get("/healthz", "evil.example").status == 421);
   CHECK(f.get("/healthz", "sluice.INTERNAL:80").status == 200);
 }
 
 TEST_CASE("only GET and HEAD are answered") {
-  fixture f;
+  site_fixture f;
   for (const char* method :
        {"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "get", "GET ", ""}) {
     CAPTURE(method);
@@ -56,7 +56,7 @@ TEST_CASE("only GET and HEAD are answered") {
 }
 
 TEST_CASE("there are five pages, and nothing else") {
-  fixture f;
+  site_fixture f;
   CHECK(f.get("/").is_page);
   CHECK_THAT(std::string(f.get("/").type), ContainsSubstring("text/html"));
   CHECK(f.get("/?x=1").status == 200);
@@ -70,7 +70,7 @@ TEST_CASE("there are five pages, and nothing else") {
 }
 
 TEST_CASE("readiness says why not; liveness does not mind") {
-  fixture f;
+  site_fixture f;
   f.c.databases_away.add();
   const auto answer = f.get("/readyz");
   CHECK(answer.status == 503);
