@@ -72,8 +72,8 @@ packages() {
       echo "$wanted" >build/javascript/installed || return 1
   fi
 }
-# The width keeps each reason in one line of the summary.
-pytest() { COLUMNS=1000 build/venv/bin/python -m pytest -q -rfEs --tb=short "$@"; }
+# CI makes pytest write each reason whole.
+pytest() { CI=true build/venv/bin/python -m pytest -q -rfEs --tb=short "$@"; }
 # python_tests PRESET PLACE AT_ONCE: with the programs of that preset. Most of their time they wait.
 python_tests() { with_programs "$1" pytest -n "$3" "tests/$2"; }
 
