@@ -6,6 +6,7 @@
 Knows the output of pytest (with -rfE), ctest with Catch2, and ninja. Exits with 1, and says nothing, if it finds none of them.
 """
 
+import os
 import pathlib
 import re
 import shlex
@@ -16,7 +17,6 @@ WIDTH = 180
 REASON_LINES = 6
 
 CASE = re.compile(r"^-{70,}\n(?P<name>.+(?:\n {2}.+)*)\n-{70,}\n(?P<place>.+):\d+\n\.{70,}\n(?P<text>(?:(?!^[-=]{70,}$).*\n)*)", re.MULTILINE)
-CTEST = re.compile(r"^\s*\d+ - (?P<name>\S+) \((?P<reason>[^)]*)\)", re.MULTILINE)
 PYTEST = re.compile(r"^(?:FAILED|ERROR) (?P<test>tests/\S+?(?:::\S+?(?:\[.*?\])?)?)(?: - (?P<reason>.*))?$", re.MULTILINE)
 COMPILER = re.compile(r"^(?P<what>\S+:\d+(?::\d+)?: (?:fatal )?error: .*|.*undefined reference to .*|CMake Error.*)$", re.MULTILINE)
 
@@ -29,9 +29,10 @@ def reason(text):
 def of_ctest(log):
     """Each failed case of a Catch2 program; a program that ended otherwise (a signal, a time limit) as a whole."""
     found = []
-    parts = re.split(r"^ *\d+/\d+ Test +#\d+: ", log, flags=re.MULTILINE)[1:]
+    runs = re.split(r"^\d+% tests passed", log, flags=re.MULTILINE)[0]
+    parts = re.split(r"^ *\d+/\d+ Test +#\d+: ", runs, flags=re.MULTILINE)[1:]
     build = re.search(r"Test project (\S.*)", log)
-    folder = build[1] if build else "build/release"
+    folder = os.path.relpath(build[1]) if build else "build/release"
     for part in parts:
         program = part.split()[0]
         if "***" not in part.splitlines()[0]:

@@ -30,7 +30,7 @@ base() {
   SLUICE_SUITE=$1 "$here/chroot.sh" "$cache/fresh-$1" -- sh -c '
     command -v git >/dev/null && command -v make >/dev/null && command -v sudo >/dev/null && id tester >/dev/null 2>&1 && exit
     apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install git make sudo >/dev/null &&
-      useradd --create-home --shell /bin/sh tester && echo "tester ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/tester' >&2
+      useradd --create-home --home-dir /srv/tester --shell /bin/sh tester && echo "tester ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/tester' >&2
 }
 
 # one SUITE ACCOUNT: runs the commands in a copy of the tree. The copy has a process namespace of its own: nothing outlives it.
@@ -50,7 +50,7 @@ one() {
     esac
   done
   local home=/root place=/root/sluice spec=root:root
-  if [ "$account" = user ]; then home=/home/tester place="/home/tester/dépôt de sluice" spec=tester:tester; fi
+  if [ "$account" = user ]; then home=/srv/tester place="/srv/tester/dépôt de sluice" spec=tester:tester; fi
   # What pip, npm and apt need of this machine's network passes through sudo, too.
   printf 'Defaults env_keep += "%s"\n' "$(printf '%s ' "${environment[@]%%=*}")" >"$tree/etc/sudoers.d/network"
 
