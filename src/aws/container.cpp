@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* relative_uri = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 constexpr const char* full_uri = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-constexpr const char* token_file = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+constexpr const char* token_file_variable = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 constexpr const char* token_itself = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 constexpr std::string_view ecs_address = "169.254.170.2";
 
@@ -47,7 +47,7 @@ result<peer> container_source::find(const environment& env, const std::string& c
 }
 
 result<std::string> container_source::token() const {
-  if (const auto path = env_(token_file)) return read_token(*path, token_file);
+  if (const auto path = env_(token_file_variable)) return read_token(*path, token_file_variable);
   return env_(token_itself).value_or("");
 }
 
