@@ -60,7 +60,7 @@ if [ -n "$tests" ]; then
   python3 -c 'import venv, ensurepip' 2>/dev/null || packages="$packages python3 python3-venv"
 fi
 [ "$want" != verify ] || packages="$packages libbenchmark-dev libconcurrentqueue-dev valgrind clang-19 clang-tidy-19
-  clang-format-19 libclang-rt-19-dev llvm-19 shellcheck"
+  clang-format-19 libclang-rt-19-dev llvm-19 shellcheck spin"
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 missing=""

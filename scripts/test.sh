@@ -16,7 +16,7 @@ export LANG=C.UTF-8 LC_ALL=C.UTF-8
 root=$PWD
 preset=${PRESET:-release}
 functional="unit integration python crash demo"
-verify="rules format shell dev asan fuzz tsan clang-tidy bench"
+verify="rules format shell model dev asan fuzz tsan clang-tidy bench"
 more="coverage localstack compose fresh arm64 reproducible"  # each by its name
 
 # As root, the database and some programs run as other users, who must be able to enter what is made for them.
@@ -195,6 +195,7 @@ group() {
     demo) step "demo" scripts/demo.sh ;;
     rules) step "house rules" rules ;;
     format) step "format" format ;;
+    model) step "model" python3 tests/model/check.py ;;
     shell) step "shell scripts" shell ;;
     dev) build dev && step "dev: unit" unit dev ;;
     asan | tsan)
