@@ -155,6 +155,18 @@ class TextRules(unittest.TestCase):
         self.assertEqual(1, len(found(text_rules.reasons, **code)))
         self.assertEqual(1, len(found(text_rules.reasons, docs__guarantees_dot_md=page)))
 
+    def test_each_rule_of_the_model_names_tests_that_there_are(self):
+        tree = {
+            "tests__model__protocol_dot_pml": "#define A_RULE RULE(1) /* It holds. */",
+            "tests__a_dot_cpp": 'TEST_CASE("it holds")',
+            "tests__b_dot_py": "def test_it_holds(world):",
+        }
+        page = '## The rules and their tests\n| `A_RULE` | `unit`: "it holds"; `test_it_holds` |\n## More'
+        self.assertEqual([], found(text_rules.model_rules, docs__guarantees_dot_md=page, **tree))
+        self.assertEqual(1, len(found(text_rules.model_rules, docs__guarantees_dot_md="", **tree)))
+        for wrong in [page.replace("A_RULE", "B_RULE"), page.replace("it holds", "it fails").replace("_it_", "_no_")]:
+            self.assertEqual(2, len(found(text_rules.model_rules, docs__guarantees_dot_md=wrong, **tree)))
+
     def test_the_version_has_its_place_in_the_changelog(self):
         build = {"CMakeLists_dot_txt": "project(sluice VERSION 1.2.3)"}
         self.assertEqual(1, len(found(text_rules.changelog, CHANGELOG_dot_md="## 1.2.2", **build)))

@@ -118,6 +118,21 @@ def reasons(tree):
         yield Finding(GUARANTEES, 0, f"{code}: no source gives this reason")
 
 
+MODEL = "tests/model/protocol.pml"
+
+
+def model_rules(tree):
+    """Each rule of the model has a row with its tests, each row a rule, and there are such tests."""
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*) \|$", _between(tree.texts.get(GUARANTEES, ""), "## The rules", "## "), re.M))
+    rules = set(re.findall(r"^#define (\w+) RULE\(", tree.texts.get(MODEL, ""), re.M))
+    for rule in sorted(rules ^ set(rows)):
+        yield Finding(GUARANTEES, 0, f"{rule}: a rule of {MODEL} without its tests, or tests without a rule")
+    tests = "\n".join(tree.texts[path] for path in tree.files("tests/*.cpp", "tests/*.py"))
+    for name in re.findall(r'"[^"]+"|`test_\w+`', " ".join(rows.values())):
+        if name.strip("`") not in tests:
+            yield Finding(GUARANTEES, 0, f"{name}: there is no such test")
+
+
 def _between(text, start, end):
     return text.partition(start)[2].partition("\n" + end)[0]
 
@@ -130,4 +145,4 @@ def changelog(tree):
         yield Finding("CHANGELOG.md", 0, f"no heading for version {version[1]}")
 
 
-RULES = [words, links, commands, settings, settings_table, plan_words, reasons, changelog]
+RULES = [words, links, commands, settings, settings_table, plan_words, reasons, model_rules, changelog]
