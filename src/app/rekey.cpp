@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <boost/asio/signal_set.hpp>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -25,12 +26,19 @@ using awaitable = boost::asio::awaitable<T>;
 
 constexpr std::uint64_t batch_pages = 64;  // half a megabyte: some thousand rows, some milliseconds of locks
 constexpr int passes_max = 20;
+constexpr int fruitless_max = 4;  ///< passes that find nothing, while a count does
 constexpr int tries_max = 5;
+constexpr std::chrono::hours count_max{12};  ///< reads the whole table in one statement
 
-/// A table, or each leaf of a partitioned one.
+/// A table, or what a partitioned one consists of.
 struct part {
   std::string name;  ///< quoted
   std::uint64_t pages = 0;
+  char kind = 'r';  ///< pg_class.relkind
+  bool hides_rows = false;
+  bool is_root = false;
+
+  bool has_pages() const noexcept { return kind == 'r' && pages > 0; }
 };
 
 /// What was found that is not under the primary key.
@@ -41,15 +49,18 @@ struct tally {
 };
 
 /// Moves the tokens of a column, page after page, by transactions of one statement. A pass over the table
-/// does not see a row that moves behind it meanwhile, so passes follow each other until one finds nothing,
-/// and one more, that looks at a single snapshot, finds nothing either: the old key may be destroyed then.
+/// does not see a row that moves behind it meanwhile, nor one that is in no page (of a foreign table, in
+/// compressed or distributed storage). So passes follow each other until one finds nothing, and a count
+/// through the table's own name, in one snapshot, finds nothing either: no row is left then. Row security is
+/// off in each transaction, so that PostgreSQL fails where it would hide rows.
 /// What is under the primary key already is not touched: that makes it safe to stop anywhere and to start
 /// again.
 class rekeying {
  public:
-  rekeying(pg::connection& c, const rekey_options& o, mask::rule rule, const mask::key_ring& keys,
-           mask::masker masker, std::shared_ptr<const bool> stop)
+  rekeying(pg::connection& c, pg::connection& counting, const rekey_options& o, mask::rule rule,
+           const mask::key_ring& keys, mask::masker masker, std::shared_ptr<const bool> stop)
       : connection_(c),
+        counting_(counting),
         options_(o),
         rule_(std::move(rule)),
         keys_(keys),
@@ -71,14 +82,22 @@ class rekeying {
   awaitable<result<std::uint64_t>> move(const part& p, std::uint64_t from, bool look_only);
   awaitable<result<std::uint64_t>> pass(bool look_only);
   awaitable<result<std::uint64_t>> look_at_snapshot();
+  awaitable<result<std::uint64_t>> pass_or_look();
+  /// Rows that are not under the primary key, wherever they are.
+  awaitable<result<std::uint64_t>> count();
+  /// Why pages do not show as many as `count` has found; nothing where a further pass may.
+  awaitable<std::optional<failure>> explain(std::uint64_t unseen);
+  std::string not_moved() const;
   change decide(const pg::rows& tokens);
 
   pg::connection& connection_;
+  pg::connection& counting_;  ///< with a deadline for statements that read the whole table
   const rekey_options& options_;
   mask::rule rule_;
   const mask::key_ring& keys_;
   mask::masker masker_;
   std::shared_ptr<const bool> stop_;
+  std::string table_;  ///< quoted
   tally found_;
 };
 
@@ -87,26 +106,69 @@ std::vector<std::optional<std::string>> pair_of(std::string first, std::string s
   return {std::move(first), std::move(second)};
 }
 
+constexpr std::string_view begin_sql = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL row_security = off; ";
+// The old key may be destroyed when this has ended: what it has moved must be on disk.
+constexpr std::string_view durably_sql =
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = "
+    "'off'; ";
+constexpr std::string_view snapshot_sql =
+    "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL row_security = off; ";
+
 constexpr std::string_view parts_sql = R"(
 WITH RECURSIVE tree AS (
   SELECT to_regclass($1)::oid AS oid
-  UNION ALL SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid)
-SELECT c.oid::regclass, pg_relation_size(c.oid) / current_setting('block_size')::bigint
+  UNION SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid)
+SELECT c.oid::regclass,
+       CASE WHEN c.relkind = 'r' THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,
+       c.relkind, row_security_active(c.oid), c.oid = to_regclass($1),
+       c.relnamespace = to_regnamespace('sluice') AND position('.' IN $1) = 0
 FROM tree JOIN pg_class c ON c.oid = tree.oid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $2
-WHERE c.relkind = 'r' ORDER BY 1)";
+WHERE c.relkind IN ('r', 'p', 'f') ORDER BY 1)";
+
+failure with_rights(failure why) {
+  if (why.code == sqlstate("42501"))
+    why.fix = "the role needs SELECT and UPDATE on the table, and BYPASSRLS where it has row security";
+  return why;
+}
 
 awaitable<result<std::vector<part>>> rekeying::parts() {
   auto names = pair_of(options_.table, options_.column);
   auto answer = co_await connection_.execute(parts_sql, std::move(names));
   if (!answer) co_return answer.error().why;
   std::vector<part> all;
-  for (const auto& row : answer->values) all.push_back({row.at(0).value(), std::stoull(row.at(1).value())});
+  for (const auto& row : answer->values) {
+    all.push_back({.name = row.at(0).value(),
+                   .pages = std::stoull(row.at(1).value()),
+                   .kind = row.at(2).value().at(0),
+                   .hides_rows = row.at(3) == "t",
+                   .is_root = row.at(4) == "t"});
+    const part& p = all.back();
+    if (p.is_root) table_ = p.name;
+    if (p.is_root && row.at(5) == "t") {
+      co_return failure{errc::schema_mismatch,
+                        fmt::format("{} is in schema sluice, by the search path", options_.table),
+                        "give the table's own schema: --table SCHEMA.TABLE"};
+    }
+    if (p.hides_rows) {
+      co_return failure{
+          errc::schema_mismatch,
+          fmt::format("row security hides rows of {} from role {}", p.name, connection_.options().user),
+          fmt::format("ALTER ROLE {} BYPASSRLS, or run it as another role that sees all rows",
+                      pg::quote_identifier(connection_.options().user))};
+    }
+  }
   if (all.empty()) {
     co_return failure{errc::schema_mismatch,
                       fmt::format("there is no table {} with a column {}", options_.table, options_.column),
                       "check --table and --column, and PGDATABASE"};
   }
   co_return all;
+}
+
+std::string rekeying::not_moved() const {
+  const std::string mine = mask::key_of(rule_, keys_) + '.';
+  return fmt::format("left(t.{}, {}) <> {}", pg::quote_identifier(options_.column), mine.size(),
+                     pg::quote_literal(mine));
 }
 
 /// What cannot be opened stays as it is. Tokens that were opened hold nothing that an array would have to
@@ -136,30 +198,33 @@ awaitable<result<std::uint64_t>> rekeying::move(const part& p, std::uint64_t fro
   const std::string column = pg::quote_identifier(options_.column);
   const std::string pages =
       fmt::format("t.ctid >= '({},0)' AND t.ctid < '({},0)'", from, std::min(from + batch_pages, p.pages));
-  const std::string mine = mask::key_of(rule_, keys_) + '.';
-  const std::string look =
-      fmt::format("SELECT t.{0}, count(*) FROM ONLY {1} t WHERE {2} AND left(t.{0}, {3}) <> {4} GROUP BY 1",
-                  column, p.name, pages, mine.size(), pg::quote_literal(mine));
+  std::string look = fmt::format("SELECT t.{}, count(*) FROM ONLY {} t WHERE {} AND {} GROUP BY 1", column,
+                                 p.name, pages, not_moved());
+  if (!look_only) look = fmt::format("{}{}; COMMIT", begin_sql, look);
   auto tokens = co_await connection_.query(look);
-  if (!tokens) co_return tokens.error().why;
-  change c = decide(*tokens);
+  if (!tokens) {
+    co_await connection_.rollback();
+    co_return with_rights(std::move(tokens.error().why));
+  }
+  const change c = decide(*tokens);
   if (c.rows == 0 || look_only) {
     found_.left += c.left;
     co_return c.rows;
   }
   // A row that was changed since is left to the next pass: its token is another.
   const std::string write = fmt::format(
-      "UPDATE ONLY {1} t SET {0} = m.fresh FROM unnest($1::text[], $2::text[]) AS m(old, fresh) "
-      "WHERE {2} AND t.{0} = m.old",
-      column, p.name, pages);
-  auto tokens_of = pair_of(std::move(c.old_tokens), std::move(c.new_tokens));
-  auto written = co_await connection_.execute(write, std::move(tokens_of));
+      "{}{}UPDATE ONLY {} t SET {} = m.fresh FROM unnest({}::text[], {}::text[]) AS m(old, fresh) "
+      "WHERE {} AND t.{} = m.old; COMMIT",
+      begin_sql, durably_sql, p.name, column, pg::quote_literal(c.old_tokens),
+      pg::quote_literal(c.new_tokens), pages, column);
+  auto written = co_await connection_.query(write);
   if (!written) {
-    failure why = written.error().why;
+    co_await connection_.rollback();
+    failure why = with_rights(std::move(written.error().why));
     if (why.code == sqlstate("23505")) why.fix = "two rows hold one value under two keys: delete one of them";
     co_return why;
   }
-  found_.moved += written->affected;
+  found_.moved += written->counts.at(3);  // after BEGIN, SET and SELECT
   found_.left += c.left;
   co_return c.rows;
 }
@@ -191,7 +256,7 @@ awaitable<result<std::uint64_t>> rekeying::pass(bool look_only) {
 }
 
 awaitable<result<std::uint64_t>> rekeying::look_at_snapshot() {
-  auto begun = co_await connection_.query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+  auto begun = co_await connection_.query(snapshot_sql);
   if (!begun) co_return begun.error().why;
   auto found = co_await pass(true);
   if (!found) co_return found;
@@ -200,18 +265,87 @@ awaitable<result<std::uint64_t>> rekeying::look_at_snapshot() {
   co_return found;
 }
 
-awaitable<result<>> rekeying::run() {
-  if (options_.dry_run) {
-    const auto found = co_await look_at_snapshot();
-    if (!found) co_return found.error();
-    found_.moved = *found;
-    co_return result<>();
+awaitable<result<std::uint64_t>> rekeying::pass_or_look() {
+  if (options_.dry_run) co_return co_await look_at_snapshot();
+  co_return co_await pass(false);
+}
+
+awaitable<result<std::uint64_t>> rekeying::count() {
+  if (!counting_.connected()) {
+    if (auto connected = co_await counting_.connect(); !connected) co_return connected.error();
   }
+  const std::string sql =
+      fmt::format("{}SET LOCAL statement_timeout = 0; SELECT count(*) FROM {} t WHERE {}; COMMIT",
+                  snapshot_sql, table_, not_moved());
+  auto counted = co_await counting_.query(sql);
+  if (!counted) {
+    if (*stop_) co_return failure{errc::cancelled, "stopped", "run it again to go on"};
+    co_await counting_.rollback();
+    co_return with_rights(std::move(counted.error().why)).in("count what is not under the primary key");
+  }
+  co_return std::stoull(counted->values.at(0).at(0).value());
+}
+
+awaitable<std::optional<failure>> rekeying::explain(std::uint64_t unseen) {
+  const std::string sql = fmt::format(
+      "{}SET LOCAL statement_timeout = 0; SELECT t.tableoid::regclass, count(*) FROM {} t WHERE {} "
+      "GROUP BY 1 ORDER BY 1; COMMIT",
+      snapshot_sql, table_, not_moved());
+  auto counted = co_await counting_.query(sql);
+  if (!counted) co_await counting_.rollback();  // what keeps its rows elsewhere may have no tableoid
+  auto all = co_await parts();
+  if (!all) co_return all.error();
+  std::string where;
+  const auto add = [&](const std::string& name, std::string_view rows, bool foreign) {
+    where += fmt::format("{}{} in {}{}", where.empty() ? ": " : ", ", rows, name,
+                         foreign ? ", a foreign table" : "");
+  };
+  bool is_paged = counted.has_value();
+  const pg::rows relations = counted ? *std::move(counted) : pg::rows();
+  for (const auto& row : relations.values) {
+    const std::string& name = row.at(0).value();
+    const auto known = std::ranges::find(*all, name, &part::name);
+    if (known != all->end() && known->has_pages()) continue;
+    add(name, row.at(1).value(), known != all->end() && known->kind == 'f');
+    is_paged = false;
+  }
+  if (is_paged) co_return std::nullopt;
+  co_return failure{
+      errc::schema_mismatch,
+      fmt::format("{} values of {} are not under the primary key and not in its pages, so they were not "
+                  "looked at{}",
+                  grouped(unseen), options_.table, where),
+      "keep the old key; rekey a foreign table at its own server; bring rows that are compressed, columnar "
+      "or distributed back into plain tables, then run it again"};
+}
+
+awaitable<result<>> rekeying::run() {
+  if (auto found = co_await parts(); !found) co_return found.error();
+  int fruitless = 0;
   for (int passes = 0; passes < passes_max; ++passes) {
-    auto found = co_await pass(false);
-    if (found && *found == 0) found = co_await look_at_snapshot();
+    auto found = co_await pass_or_look();
     if (!found) co_return found.error();
-    if (*found == 0) co_return result<>();
+    if (options_.dry_run) found_.moved = *found;
+    if (*found > 0 && !options_.dry_run) {
+      fruitless = 0;
+      continue;
+    }
+    const auto all = co_await count();
+    if (!all) co_return all.error();
+    if (*all <= *found + found_.left) co_return result<>();
+    const std::uint64_t unseen = *all - *found - found_.left;
+    auto why = co_await explain(unseen);
+    if (why) co_return *std::move(why);
+    if (options_.dry_run) co_return result<>();  // they have come since
+    if (++fruitless == fruitless_max) {
+      co_return failure{
+          errc::timed_out,
+          fmt::format(
+              "a count still finds {} values of {} that are not under the primary key, and {} passes over "
+              "its pages found none of them",
+              grouped(unseen), options_.table, fruitless),
+          "keep the old key; see what changes or stores these rows, then run it again"};
+    }
   }
   co_return failure{errc::timed_out,
                     fmt::format("after {} passes the table still gets tokens of other keys", passes_max),
@@ -249,11 +383,18 @@ awaitable<result<int>> move_all(boost::asio::any_io_executor executor, const con
   if (!masker) co_return masker.error();
   pg::connection connection(executor, c.database);
   if (auto connected = co_await connection.connect(); !connected) co_return connected.error();
+  auto patient = c.database;
+  patient.statement_timeout = count_max;
+  const auto counting = std::make_shared<pg::connection>(executor, std::move(patient));
 
-  const auto stop = std::make_shared<bool>(false);  // outlives this frame in a handler that is on its way
+  // Both outlive this frame in a handler that is on its way.
+  const auto stop = std::make_shared<bool>(false);
   boost::asio::signal_set signals(executor, SIGINT, SIGTERM);
-  signals.async_wait([stop](boost::system::error_code error, int) { *stop = !error; });
-  rekeying work(connection, o, *rule, **keys, *std::move(masker), stop);
+  signals.async_wait([stop, counting](boost::system::error_code error, int) {
+    *stop = !error;
+    if (!error) counting->close();
+  });
+  rekeying work(connection, *counting, o, *rule, **keys, *std::move(masker), stop);
   const auto ended = co_await work.run();
   signals.cancel();
 

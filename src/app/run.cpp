@@ -87,6 +87,9 @@ class service {
   awaitable<void> watch_signals();
   awaitable<void> watch_hangups();
   result<> reload_keys();
+  awaitable<void> tell_when_let_go(std::string key);
+  bool holds(std::string_view key) const;
+  std::string oldest_key() const;
   awaitable<void> keep_ledger();
   awaitable<void> report_emf();
   void ended(const worker& w);
@@ -107,6 +110,8 @@ class service {
   watch watch_{loop_.get_executor(), config_, counters_, log_};
   std::optional<task_protection> protection_;
   std::shared_ptr<const mask::key_ring> keys_;
+  /// Those before it, the oldest first. A reader that masks with one keeps it, and so does a batch that was.
+  std::vector<std::weak_ptr<const mask::key_ring>> old_keys_;
   pg::load_plan load_plan_;
   queue_info queue_;
   std::string dead_letter_url_;
@@ -282,6 +287,9 @@ result<> service::reload_keys() {
     if (!reader) return reader.error();
     readers.push_back(*std::move(reader));
   }
+  std::erase_if(old_keys_, [](const auto& ring) { return ring.expired(); });
+  old_keys_.emplace_back(keys_);
+  if (keys_ && keys_->primary() != (*keys)->primary()) begin(tell_when_let_go(std::string(keys_->primary())));
   keys_ = *std::move(keys);
   auto next = readers.begin();
   for (const auto& each : workers_) {
@@ -305,6 +313,26 @@ awaitable<void> service::watch_hangups() {
       log_.error("keys_kept", {{"why", reloaded.error().what}, {"fix", reloaded.error().fix}});
     }
   }
+}
+
+// A batch keeps the ring that it was masked with until it is committed or given back.
+std::string service::oldest_key() const {
+  for (const auto& old : old_keys_) {
+    if (const auto ring = old.lock()) return std::string(ring->primary());
+  }
+  return keys_ ? std::string(keys_->primary()) : std::string();
+}
+
+bool service::holds(std::string_view key) const {
+  return std::ranges::any_of(old_keys_, [&](const auto& old) {
+    const auto ring = old.lock();
+    return ring && ring->primary() == key;
+  });
+}
+
+awaitable<void> service::tell_when_let_go(std::string key) {
+  while (alive_ > 0 && holds(key)) co_await changed_.wait(100ms);
+  if (!holds(key)) log_.info("old_key_let_go", {{"key", key}});
 }
 
 awaitable<void> service::keep_ledger() {
@@ -390,8 +418,9 @@ result<> service::open_watch() {
     if (stopped_by_signal_) return {{"sluice is stopping", "nothing: what is held is being committed"}};
     return {};
   };
-  return watch_.open(queue_, stopping,
-                     [this] { return keys_ ? std::string(keys_->primary()) : std::string(); });
+  return watch_.open(
+      queue_, stopping, [this] { return keys_ ? std::string(keys_->primary()) : std::string(); },
+      [this] { return oldest_key(); });
 }
 
 result<> service::make_protection() {

@@ -52,7 +52,7 @@ observe::about watch::about(const queue_info& queue) const {
 }
 
 result<> watch::open(const queue_info& queue, std::function<std::vector<observe::trouble>()> more_troubles,
-                     std::function<std::string()> primary_key) {
+                     std::function<std::string()> primary_key, std::function<std::string()> oldest_key) {
   if (!config_.admin) return {};
   server_.emplace(executor_,
                   observe::admin_server::options{.listen = *config_.admin, .hosts = config_.admin_hosts},
@@ -60,7 +60,8 @@ result<> watch::open(const queue_info& queue, std::function<std::vector<observe:
                                  .log = log_,
                                  .what = about(queue),
                                  .more_troubles = std::move(more_troubles),
-                                 .primary_key = std::move(primary_key)});
+                                 .primary_key = std::move(primary_key),
+                                 .oldest_key = std::move(oldest_key)});
   const auto at = server_->open();
   if (!at) {
     server_.reset();

@@ -30,7 +30,7 @@ class watch {
   /// was asked for must work.
   /// The functions are called while a page is made.
   result<> open(const queue_info& queue, std::function<std::vector<observe::trouble>()> more_troubles,
-                std::function<std::string()> primary_key);
+                std::function<std::string()> primary_key, std::function<std::string()> oldest_key);
 
   /// Both run until `close`, and end at once when there is no server.
   boost::asio::awaitable<void> serve();

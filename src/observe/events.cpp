@@ -75,6 +75,11 @@ constexpr event table[] = {
      "Drain again later, if those messages are yours to move."},
     {"keys_reloaded", level::info, "SIGHUP: the key ring was read again; its primary key masks from now on.",
      ""},
+    {"old_key_let_go", level::info,
+     "Nothing is held any more that was masked with the key which was primary before: it is committed, or "
+     "back in "
+     "the queue.",
+     ""},
     {"keys_kept", level::error, "SIGHUP: the new key ring will not do; sluice goes on with the one it has.",
      "The line says what is wrong with the file; mend it and send SIGHUP again."},
     {"stopping", level::info, "A signal came: nothing more is received, what is held is committed.", ""},

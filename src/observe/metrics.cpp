@@ -64,6 +64,9 @@ void add_run(families& to, const state& s, bool ready) {
            {{"version", s.what.version}, {"queue", s.what.queue}, {"table", s.what.table}});
   to.gauge("sluice_masking_info", "What is masked, and the id of the key that masks now; always 1.", 1,
            {{"masked", s.what.masked}, {"key", s.primary_key ? s.primary_key() : std::string()}});
+  to.gauge("sluice_oldest_key_held",
+           "The id of the oldest primary key that messages in memory are masked with; always 1.", 1,
+           {{"key", s.oldest_key ? s.oldest_key() : std::string()}});
   to.gauge("sluice_ready", "1 when /readyz says so.", ready ? 1 : 0);
   to.gauge("sluice_receives_limit", "Most ReceiveMessage calls in flight.",
            static_cast<double>(s.what.receives_max));

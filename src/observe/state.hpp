@@ -43,6 +43,9 @@ struct state {
   std::function<std::vector<trouble>()> more_troubles{};
   /// Id of the key that masks now: a ring may be read again. May be empty, and give nothing: no ring.
   std::function<std::string()> primary_key{};
+  /// Of the key that was primary when the oldest message was masked that is held. May be empty, and give
+  /// nothing.
+  std::function<std::string()> oldest_key{};
 };
 
 /// Why a run is not ready; empty when it is. Pure, but for `more_troubles`.

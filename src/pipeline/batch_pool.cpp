@@ -41,6 +41,7 @@ batch* batch_pool::take(steady_time now, std::chrono::milliseconds age_max) {
 void batch_pool::release(batch& b) {
   BOOST_ASSERT(b.at == batch::stage::settling && b.calls == 0);
   b.rows.clear();
+  b.keys.reset();
   b.at = batch::stage::free;
   ++free_;
 }

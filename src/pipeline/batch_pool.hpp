@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "copy/segment.hpp"
+#include "mask/key_ring.hpp"
 #include "pipeline/ports.hpp"
 
 namespace sluice::pipeline {
@@ -23,6 +25,8 @@ struct batch {
   steady_time opened{};   ///< when its first message came
   steady_time hidden{};   ///< since when the first of its messages is hidden
   std::size_t calls = 0;  ///< calls to the queue, waiting or in flight, that refer to its messages
+  /// The ring that its first message was masked with: it lives until the batch is committed or given back.
+  std::shared_ptr<const mask::key_ring> keys{};
 };
 
 /// The fixed set of batches of one loop: free -> filling (one at most) -> sealed -> loading -> settling ->

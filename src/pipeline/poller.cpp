@@ -215,7 +215,10 @@ bool lane::try_place(const sqs::message& m, steady_time hidden) {
     if (encode(*b, m, entry)) {
       counters_.held.add();
       b->hidden = first ? hidden : std::min(b->hidden, hidden);
-      if (first) counters_.segments_used.add();
+      if (first) {
+        b->keys = reader_.keys();
+        counters_.segments_used.add();
+      }
       if (b->rows.full()) pool_.seal();
       if (first || b->at == batch::stage::sealed) work_.notify();
       return true;

@@ -41,6 +41,7 @@ struct reader::impl {
   std::optional<business_key> key;
   std::optional<uuid> event;  ///< of this body
   json_parser parser, inner_parser;
+  std::shared_ptr<const mask::key_ring> keys;
 
   bool has_envelope() const noexcept { return form == body_form::sns || form == body_form::eventbridge; }
   const char* record_pointer() const noexcept { return form == body_form::sns ? "/Message" : "/detail"; }
@@ -168,6 +169,7 @@ reader::~reader() = default;
 
 result<reader> reader::make(const plan& p, const std::shared_ptr<const mask::key_ring>& keys) {
   auto made = std::make_unique<impl>();
+  made->keys = keys;
   made->form = p.form;
   made->rows = p.rows;
   made->refuses_unknown = p.refuses_unknown;
@@ -196,6 +198,10 @@ result<reader> reader::make(const plan& p, const std::shared_ptr<const mask::key
 
 outcome reader::read(std::string_view body, const envelope& e, copy::arena& out) {
   return impl_->read(body, e, out);
+}
+
+const std::shared_ptr<const mask::key_ring>& reader::keys() const noexcept {
+  return impl_->keys;
 }
 
 }  // namespace sluice::record

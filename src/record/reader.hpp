@@ -49,6 +49,9 @@ class reader {
   /// `out` is as it was.
   outcome read(std::string_view body, const envelope& e, copy::arena& out);
 
+  /// What it masks with. A batch of rows keeps it, too, so that it can be known what is masked with it.
+  const std::shared_ptr<const mask::key_ring>& keys() const noexcept;
+
  private:
   struct impl;
   explicit reader(std::unique_ptr<impl> i);

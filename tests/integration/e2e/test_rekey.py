@@ -252,3 +252,101 @@ def test_what_cannot_be_rekeyed_is_refused(rotated):
     plan.write_text('[table]\nname = "t"\n[[column]]\nname = "c"\ntype = "text"\nmask = "hmac_sha256"\n')
     done = rotated.run("rekey", "-c", plan, "--table", "t", "--column", "c")
     assert done.returncode == 2 and "only aes_siv" in done.stderr
+
+
+def as_role(made, rights):
+    """A role of its own with these rights, which goes with the test."""
+    made.sql(f"CREATE ROLE rekeys_{made.database} LOGIN PASSWORD 'p'; GRANT SELECT, UPDATE ON user_logins TO rekeys_{made.database}; {rights}")
+    return made.environment(PGUSER=f"rekeys_{made.database}", PGPASSWORD="p")
+
+
+def test_rows_that_row_security_hides_are_not_taken_for_none(rotated):
+    env = as_role(rotated, "ALTER TABLE user_logins ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON user_logins USING (id <= 50)")
+    role = env["PGUSER"]
+    try:
+        for arguments in (REKEY, (*REKEY, "--dry-run")):
+            done = rotated.run(*arguments, env=env)
+            assert done.returncode == 1, done
+            assert f"row security hides rows of user_logins from role {role}" in done.stderr
+            assert f'ALTER ROLE "{role}" BYPASSRLS' in done.stderr
+        assert under(rotated, "k1") == str(ROWS)
+        rotated.sql(f'ALTER ROLE "{role}" BYPASSRLS')
+        assert rotated.ok(*REKEY, env=env).stdout == f"{ROWS:,} tokens moved to key k2\n"
+        check_all_moved(rotated)
+    finally:
+        rotated.sql(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')
+
+
+def test_row_security_that_comes_while_it_runs_is_an_error(rotated):
+    """Each transaction says for itself that no row may be hidden from it."""
+    env = as_role(rotated, "CREATE POLICY few ON user_logins USING (id <= 50)")
+    role = env["PGUSER"]
+
+    def switch_on(link, from_server, data):
+        if not from_server and b"FROM ONLY user_logins" in data:
+            rotated.sql("ALTER TABLE user_logins ENABLE ROW LEVEL SECURITY")
+        return data
+
+    try:
+        with Gate((env["PGHOST"], int(env["PGPORT"])), switch_on) as gate:
+            done = rotated.run(*REKEY, env=env | {"PGHOST": gate.host, "PGPORT": str(gate.port), "PGSSLMODE": "disable"})
+        assert done.returncode == 1 and "BYPASSRLS" in done.stderr, done
+    finally:
+        rotated.sql(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')
+
+
+def test_a_partition_on_another_server_is_named_and_not_passed_over(rotated):
+    env = rotated.environment()
+    elsewhere = (
+        f"CREATE EXTENSION postgres_fdw; CREATE SERVER here FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '{env['PGHOST']}',"
+        f" port '{env['PGPORT']}', dbname '{rotated.database}'); CREATE USER MAPPING FOR CURRENT_USER SERVER here"
+        f" OPTIONS (user '{env['PGUSER']}', password '{env['PGPASSWORD']}');"
+    )
+    rotated.sql(
+        "ALTER TABLE user_logins RENAME TO near; CREATE TABLE user_logins (LIKE near) PARTITION BY RANGE (id);"
+        "CREATE TABLE far (LIKE near); INSERT INTO far SELECT id + 100000, ip, n, masked_ip FROM near WHERE id <= 100;"
+        + elsewhere
+        + "CREATE FOREIGN TABLE remote PARTITION OF user_logins FOR VALUES FROM (100000) TO (200000) SERVER here OPTIONS (table_name 'far');"
+        "ALTER TABLE user_logins ATTACH PARTITION near FOR VALUES FROM (0) TO (100000)"
+    )
+    dry = rotated.run(*REKEY, "--dry-run")
+    assert dry.returncode == 1 and dry.stdout == f"{ROWS:,} tokens would move to key k2\n"
+    assert "100 in remote, a foreign table" in dry.stderr
+    done = rotated.run(*REKEY)
+    assert done.returncode == 1
+    assert done.stdout == f"{ROWS:,} tokens moved to key k2\n"
+    assert "100 values of user_logins are not under the primary key" in done.stderr
+    assert "100 in remote, a foreign table" in done.stderr and "keep the old key" in done.stderr
+    assert under(rotated, "k1") == "100"
+    plan = ("--domain", "ip")
+    assert rotated.ok("rekey", "--table", "far", "--column", "masked_ip", *plan).stdout == "100 tokens moved to key k2\n"
+    assert rotated.ok(*REKEY).stdout == "0 tokens moved to key k2\n"
+
+
+def test_rows_that_are_in_no_page_are_counted(rotated):
+    """As compressed chunks and distributed tables: what the table gives is not what its own pages hold."""
+    rotated.sql(
+        "CREATE TABLE shell (LIKE user_logins); ALTER TABLE user_logins RENAME TO stored; ALTER TABLE shell RENAME TO user_logins;"
+        "ALTER TABLE stored INHERIT user_logins"
+    )
+
+    def forget_children(link, from_server, data):
+        return data if from_server else data.replace(b"FROM pg_inherits JOIN tree ON inhparent", b"FROM pg_inherits JOIN tree ON inhrelid ")
+
+    env = rotated.environment()
+    with Gate((env["PGHOST"], int(env["PGPORT"])), forget_children) as gate:
+        done = rotated.run(*REKEY, env=env | {"PGHOST": gate.host, "PGPORT": str(gate.port), "PGSSLMODE": "disable"})
+    assert done.returncode == 1 and done.stdout == "0 tokens moved to key k2\n"
+    assert f"{ROWS:,} values of user_logins are not under the primary key" in done.stderr and f"{ROWS} in stored" in done.stderr
+    rotated.ok(*REKEY)
+    check_all_moved(rotated)
+
+
+def test_a_table_that_is_in_schema_sluice_by_chance_is_not_taken_for_the_one_that_is_meant(rotated):
+    rotated.sql("CREATE SCHEMA sluice; CREATE TABLE sluice.user_logins (LIKE public.user_logins)")
+    env = rotated.environment(PGOPTIONS="-c search_path=sluice,public")
+    done = rotated.run(*REKEY, env=env)
+    assert done.returncode == 1 and "--table SCHEMA.TABLE" in done.stderr
+    assert rotated.ok("rekey", "--table", "public.user_logins", "--column", "masked_ip", "--domain", "ip", env=env).stdout == (
+        f"{ROWS:,} tokens moved to key k2\n"
+    )

@@ -7,7 +7,7 @@ import time
 import urllib.request
 
 from gate import Gate
-from world import SAMPLES, address_of, wait_for
+from world import SAMPLES, address_of, transaction, wait_for
 
 EACH = 6_000
 
@@ -128,6 +128,53 @@ def test_a_ring_that_is_in_no_file_is_kept(world):
         wait_for(lambda: "started" in (world.folder / "run.log").read_text(), "start", process=process)
         process.send_signal(signal.SIGHUP)
         wait_for(lambda: "SLUICE_KEYS_FILE" in (world.folder / "run.log").read_text(), "keys_kept", process=process)
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def test_what_is_held_under_the_old_key_is_shown_until_it_is_committed(world):
+    """A transaction that waits for a lock was masked before the new key came, and is committed long after."""
+    ring = world.folder / "keys.toml"
+    ring.write_text(world.keys + "\n")
+    env = world.environment(SLUICE_KEYS=None, SLUICE_KEYS_FILE=str(ring), SLUICE_ADMIN="127.0.0.1:0", SLUICE_LOG_FORMAT="json")
+    world.ok("init-db", env=env)
+    world.ok("send", SAMPLES, "--create")
+    log = world.folder / "run.log"
+    process = world.start("run", env=env, stderr=open(log, "w"))
+
+    def metric(name):
+        with urllib.request.urlopen(address_of(log) + "metrics", timeout=5) as answer:
+            return re.search(rf'^{name}(?:\{{.*key="([^"]*)"\}})? (.*)$', answer.read().decode(), re.M).groups()
+
+    def change(*arguments):
+        reloads = log.read_text().count('"keys_reloaded"')
+        world.ok("keys", *arguments, env=env)
+        process.send_signal(signal.SIGHUP)
+        wait_for(lambda: log.read_text().count('"keys_reloaded"') > reloads, "the ring", process=process)
+
+    rekey = ("rekey", "--table", "user_logins", "--column", "masked_ip")
+    try:
+        wait_for(lambda: '"started"' in log.read_text(), "start", process=process)
+        wait_for(lambda: world.count("user_logins") == 99, "rows", process=process)
+        with transaction(world, "LOCK TABLE user_logins IN SHARE MODE"):
+            world.ok("send", SAMPLES)
+            wait_for(lambda: metric("sluice_messages_held")[1] == "100", "messages that are held", process=process)
+            change("add", "k2")
+            assert metric("sluice_oldest_key_held")[0] == "k1"
+            change("primary", "k2")
+            time.sleep(1)
+            assert metric("sluice_masking_info")[0] == "k2"
+            assert metric("sluice_oldest_key_held")[0] == "k1", "the transaction that waits"
+            assert '"old_key_let_go"' not in log.read_text()
+        wait_for(lambda: world.count("user_logins") == 198, "the rows that were held", process=process)
+        wait_for(lambda: metric("sluice_oldest_key_held")[0] == "k2", "the old key to go", process=process)
+        wait_for(lambda: '"old_key_let_go","key":"k1"' in log.read_text(), "that it is told", process=process)
+        assert "tokens moved to key k2" in world.ok(*rekey, env=env).stdout
+        assert world.sql("SELECT count(*) FROM user_logins WHERE left(masked_ip, 3) <> 'k2.'") == [["0"]]
+        world.ok("send", SAMPLES)
+        wait_for(lambda: world.count("user_logins") == 297, "rows", process=process)
+        assert world.ok(*rekey, env=env).stdout == "0 tokens moved to key k2\n"
     finally:
         process.terminate()
         assert process.wait(30) == 0

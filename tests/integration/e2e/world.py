@@ -145,6 +145,21 @@ def address_of(log):
     return json.loads(found[1]) if found else ""
 
 
+@contextlib.contextmanager
+def transaction(made, statement):
+    """One that has run this, and is not done until the end of the block."""
+    command = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", made.database]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        process.stdin.write(f"BEGIN; {statement}; SELECT 'done';\n")
+        process.stdin.flush()
+        while process.stdout.readline().strip() != "done":
+            assert process.poll() is None, f"{statement} failed"
+        yield
+    finally:
+        process.communicate("COMMIT;\n", timeout=10)
+
+
 def open_to_postgres(folder):
     """For a cluster in it: as root, its server runs as user postgres, who has to get there from the folder of temporary files."""
     top = pathlib.Path(tempfile.gettempdir())

@@ -38,6 +38,15 @@ TEST_CASE("counters, gauges and labels are in Prometheus' text format") {
   CHECK_THAT(text, ContainsSubstring("sluice_info{version=\"1.2.3\",queue=\"q\",table=\"t\"} 1\n"));
 }
 
+TEST_CASE("the key that masks and the oldest that is held are labels") {
+  fixture f;
+  f.s.primary_key = [] { return std::string("k2"); };
+  f.s.oldest_key = [] { return std::string("k1"); };
+  const std::string text = exposition(f.s, true, {});
+  CHECK_THAT(text, ContainsSubstring("sluice_masking_info{masked=\"\",key=\"k2\"} 1\n"));
+  CHECK_THAT(text, ContainsSubstring("sluice_oldest_key_held{key=\"k1\"} 1\n"));
+}
+
 TEST_CASE("buckets add up, and end at the count") {
   fixture f;
   f.c.load_time.add(1500us);

@@ -25,6 +25,8 @@ TEST_CASE("a batch goes from free to filling, sealed, loading, settling and back
   CHECK(pool.open(start) == b);
   CHECK(pool.idle());  // nothing is in it yet
   fill(*b);
+  b->keys = mask::key_ring::parse(mask::key_ring::generate("k"), "test").value();
+  const std::weak_ptr<const mask::key_ring> keys = b->keys;
   CHECK_FALSE(pool.idle());
   CHECK(pool.messages() == 1);
 
@@ -32,9 +34,11 @@ TEST_CASE("a batch goes from free to filling, sealed, loading, settling and back
   CHECK(pool.take(start + 10ms, 10ms) == b);
   CHECK(b->at == batch::stage::loading);
   b->at = batch::stage::settling;
+  CHECK_FALSE(keys.expired());
   pool.release(*b);
   CHECK(pool.idle());
   CHECK(b->rows.empty());
+  CHECK(keys.expired());
 }
 
 TEST_CASE("sealed batches are taken in the order in which they were filled") {
