@@ -9,6 +9,7 @@
 #include "app/context.hpp"
 #include "app/grade.hpp"
 #include "pg/catalogue.hpp"
+#include "pg/upkeep.hpp"
 #include "pipeline/sqs_queue.hpp"
 #include "record/reader.hpp"
 
@@ -122,6 +123,12 @@ awaitable<void> check_database(checklist& list, boost::asio::any_io_executor exe
   } else {
     list.good(fmt::format("table {} fits the plan; ledger and quarantine are there", c.plan.table));
   }
+  const auto layout = co_await pg::check_layout(connection);
+  if (!layout) {
+    list.bad(layout.error());
+    co_return;
+  }
+  for (const failure& f : *layout) list.weak(f.what, f.fix);
 }
 
 awaitable<result<int>> look(boost::asio::any_io_executor executor, const config& c) {

@@ -3,6 +3,7 @@
 #include "app/commands.hpp"
 #include "app/context.hpp"
 #include "pg/catalogue.hpp"
+#include "pg/upkeep.hpp"
 
 namespace sluice::app {
 namespace {
@@ -11,9 +12,12 @@ boost::asio::awaitable<result<int>> create(boost::asio::any_io_executor executor
   pg::connection connection(executor, c.database);
   if (auto connected = co_await connection.connect(); !connected) co_return connected.error();
   if (auto made = co_await pg::init_db(connection, c.plan); !made) co_return made.error();
+  const auto left = co_await pg::check_layout(connection);
+  if (!left) co_return left.error();
   fmt::print("{} is ready: table {}, schema sluice (ledger, quarantine)\n", connection.options().where(),
              c.plan.table);
-  co_return exit_code::done;
+  for (const failure& f : *left) print_failure(f);
+  co_return left->empty() ? exit_code::done : exit_code::failed;
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 
 #include "app/commands.hpp"
 #include "app/context.hpp"
+#include "app/ledger_keeper.hpp"
 #include "app/progress.hpp"
 #include "app/task_protection.hpp"
 #include "app/watch.hpp"
@@ -43,10 +44,7 @@ using clock = std::chrono::steady_clock;
 template <class T>
 using awaitable = boost::asio::awaitable<T>;
 
-constexpr int partition_days_ahead = 3;
-constexpr int ledger_retention_days = 15;     // SQS keeps a message for at most 14 days
 constexpr std::uint64_t backlog_min = 1'000;  ///< messages that wait: more than a few receives at once
-constexpr auto upkeep_every = 1h;
 constexpr auto emf_every = 1min;
 constexpr auto protection_every = 1s;
 
@@ -90,7 +88,6 @@ class service {
   awaitable<void> tell_when_let_go(std::string key);
   bool holds(std::string_view key) const;
   std::string oldest_key() const;
-  awaitable<void> keep_ledger();
   awaitable<void> report_emf();
   void ended(const worker& w);
   void help();
@@ -116,7 +113,7 @@ class service {
   queue_info queue_;
   std::string dead_letter_url_;
   std::vector<std::unique_ptr<worker>> workers_;
-  pg::connection upkeep_{loop_.get_executor(), config_.database};
+  ledger_keeper ledger_{loop_.get_executor(), config_, log_};
   boost::asio::signal_set signals_{loop_, SIGINT, SIGTERM};
   boost::asio::signal_set hangups_{loop_};
   std::size_t tasks_ = 0;  ///< of the control loop
@@ -166,11 +163,7 @@ awaitable<result<>> service::look_at_all() {
   auto plan = co_await plan_load(database, config_);
   if (!plan) co_return plan.error();
   load_plan_ = *std::move(plan);
-  if (auto kept = co_await pg::maintain_ledger(database, partition_days_ahead, ledger_retention_days);
-      !kept) {
-    co_return kept.error();
-  }
-  co_return result<>();
+  co_return co_await ledger_.start(client, database, queue_);
 }
 
 result<> service::make_lane(worker& w) {
@@ -335,21 +328,6 @@ awaitable<void> service::tell_when_let_go(std::string key) {
   if (!holds(key)) log_.info("old_key_let_go", {{"key", key}});
 }
 
-awaitable<void> service::keep_ledger() {
-  auto due = clock::now() + upkeep_every;
-  while (alive_ > 0) {
-    co_await changed_.wait(1min);
-    if (clock::now() < due || alive_ == 0) continue;
-    due += upkeep_every;
-    result<> kept;
-    if (!upkeep_.connected()) kept = co_await upkeep_.connect();
-    if (kept) kept = co_await pg::maintain_ledger(upkeep_, partition_days_ahead, ledger_retention_days);
-    if (alive_ == 0) co_return;  // it was closed for the stop
-    if (!kept) log_.warning("ledger_upkeep_failed", {{"why", kept.error().what}, {"fix", kept.error().fix}});
-    upkeep_.close();
-  }
-}
-
 // The last document, at the end, has what came after the one before.
 awaitable<void> service::report_emf() {
   const value* wanted = config_.values.find("log.emf");
@@ -390,7 +368,7 @@ awaitable<void> service::control() {
     if (bar_wanted) show(bar);
   }
   bar.finish();
-  upkeep_.close();
+  ledger_.close();
   watch_.close();
   if (protection_) protection_->close();
   signals_.cancel();
@@ -476,7 +454,7 @@ int service::run() {
   }
   begin(watch_signals());
   if (!until_empty_) begin(watch_hangups());
-  begin(keep_ledger());
+  begin(ledger_.run());
   begin(watch_.serve());
   begin(report_emf());
   if (protection_) begin(protection_->run(protection_every));

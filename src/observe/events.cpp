@@ -68,8 +68,10 @@ constexpr event table[] = {
      "ECS does not protect this task from scale-in; it is not asked again.",
      "Allow the task role `ecs:UpdateTaskProtection`; it is for tasks of a service only."},
     {"ledger_upkeep_failed", level::warning,
-     "Partitions of the ledger could not be made or dropped; it is tried again within an hour.",
-     "Within three days, before the partitions run out: `sluice check` names the grant that is missing."},
+     "The ledger could not be told how long the queue keeps messages, or its partitions could not be made or "
+     "dropped (a backup or a report may hold locks); it is tried again within an hour.",
+     "Nothing if it passes. Else within three days, before the partitions run out: see what holds locks on "
+     "`sluice.ledger`; `sluice check` names the grant that is missing."},
     {"left_in_flight", level::warning,
      "A drain has ended while other consumers, or a delay, still hide messages of the queue.",
      "Drain again later, if those messages are yours to move."},

@@ -192,21 +192,22 @@ bool check_kind(const row& target, const std::string& name, std::vector<failure>
 
 awaitable<query_result> look_up_own(connection& c) {
   // Asked of pg_class by name: to_regclass fails where the schema may not be used.
-  co_return co_await c.execute(R"(
+  const std::string sql = fmt::format(R"(
 SELECT to_regnamespace('sluice') IS NOT NULL, has_schema_privilege(to_regnamespace('sluice'), 'USAGE'),
        max(oid) FILTER (WHERE relname = 'ledger') IS NOT NULL,
        bool_and(has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'SELECT')) FILTER (WHERE relname = 'ledger'),
        max(oid) FILTER (WHERE relname = 'quarantine') IS NOT NULL,
        bool_and(has_table_privilege(oid, 'INSERT')) FILTER (WHERE relname = 'quarantine'),
-       (SELECT count(*) = 3 FROM pg_proc WHERE pronamespace = to_regnamespace('sluice')
-         AND proname IN ('make_partitions', 'drop_partitions', 'forget_events')),
+       (SELECT count(DISTINCT proname) = {0} FROM pg_proc
+         WHERE pronamespace = to_regnamespace('sluice') AND proname IN ({1})),
        (SELECT bool_and(has_function_privilege(oid, 'EXECUTE')) FROM pg_proc
-         WHERE pronamespace = to_regnamespace('sluice') AND proname IN ('make_partitions', 'drop_partitions', 'forget_events')),
+         WHERE pronamespace = to_regnamespace('sluice') AND proname IN ({1})),
        max(oid) FILTER (WHERE relname = 'business_ledger') IS NOT NULL,
        bool_and(has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'SELECT'))
          FILTER (WHERE relname = 'business_ledger')
 FROM pg_class WHERE relnamespace = to_regnamespace('sluice') AND relname IN ('ledger', 'business_ledger', 'quarantine'))",
-                               {});
+                                      upkeep_functions_count, upkeep_functions);
+  co_return co_await c.execute(sql, {});
 }
 
 void check_own(const row& r, const record::plan& p, std::string_view user, std::vector<failure>& problems) {
@@ -229,8 +230,7 @@ void check_own(const row& r, const record::plan& p, std::string_view user, std::
   if (!p.business_key.empty())
     want(8, "table sluice.business_ledger", "written", "INSERT, SELECT ON sluice.business_ledger");
   want(4, "table sluice.quarantine", "written", "INSERT ON sluice.quarantine");
-  want(6, "the upkeep of the ledger", "called",
-       "EXECUTE ON FUNCTION sluice.make_partitions, sluice.drop_partitions, sluice.forget_events");
+  want(6, "the upkeep of the ledger", "called", "EXECUTE ON ALL FUNCTIONS IN SCHEMA sluice");
 }
 
 }  // namespace

@@ -41,8 +41,4 @@ struct target_table {
 };
 boost::asio::awaitable<result<target_table>> read_target(connection& c, const record::plan& p);
 
-/// Ledger upkeep: partitions ahead, partitions past retention dropped. Needs only the owner's role of the
-/// ledger.
-boost::asio::awaitable<result<>> maintain_ledger(connection& c, int days_ahead, int retention_days);
-
 }  // namespace sluice::pg

@@ -1,10 +1,10 @@
 #include "pg/catalogue.hpp"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
 
-#include "core/verdict.hpp"
+#include "pg/upkeep.hpp"
 #include "pg_load_fixture.hpp"
 
 using namespace sluice;
@@ -37,20 +37,6 @@ struct fixture {
     return found_lines;
   }
   using lines = std::vector<std::string>;
-  std::int64_t partitions() {
-    return db.number("SELECT count(*) FROM pg_inherits WHERE inhparent = 'sluice.ledger'::regclass");
-  }
-  std::string partition(int day) {
-    return "ledger_" + db.value("SELECT to_char((now() AT TIME ZONE 'UTC')::date + " + std::to_string(day) +
-                                ", 'YYYYMMDD')");
-  }
-  std::int64_t start_of(int day) {
-    return db.number("SELECT (floor(extract(epoch FROM now()) / 86400)::bigint + " + std::to_string(day) +
-                     ") * 86400000");
-  }
-  void add_key(std::int64_t sent_ms) {
-    db.sql("INSERT INTO sluice.ledger VALUES (" + std::to_string(sent_ms) + ", gen_random_uuid())");
-  }
   void be_role(const std::string& rights) {
     db.sql("CREATE ROLE etl LOGIN PASSWORD 'p'; " + rights);
     auto o = db.options();
@@ -187,30 +173,31 @@ TEST_CASE_METHOD(fixture, "a role without rights is told which to grant") {
   db.sql(
       "GRANT INSERT ON target TO etl; GRANT INSERT, SELECT ON sluice.ledger TO etl;"
       "GRANT INSERT ON sluice.quarantine TO etl;"
-      "GRANT EXECUTE ON FUNCTION sluice.make_partitions, sluice.drop_partitions, sluice.forget_events TO "
-      "etl");
+      "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sluice TO etl");
   const auto granted = problems();
   // What check asks for is enough.
   const auto loads = pg::load_plan::make(plan, pg::load_mode::exactly_once);
   copy::segment s({.rows_max = 10, .row_bytes = 10, .body_bytes = 10, .handle_bytes = 10});
   REQUIRE(s.add_refused({}, {.reason = "not_json"}));
   const auto set_aside = tests::run(loop, pg::load(c, loads, s, nullptr, true));
-  const auto kept = tests::run(loop, pg::maintain_ledger(c, 5, 2));
+  const auto told = tests::run(loop, pg::remember_retention(c, "q", std::chrono::days(4)));
+  const auto kept = tests::run(loop, pg::maintain_ledger(c));
   drop_role();
 
   CHECK(std::ranges::find(without_schema,
                           "schema sluice may not be used; GRANT USAGE ON SCHEMA sluice TO \"etl\"") !=
         without_schema.end());
-  CHECK(without_tables ==
-        lines{"table \"target\" may not be written; GRANT INSERT ON \"target\" TO \"etl\"",
-              "table sluice.ledger may not be written; GRANT INSERT, SELECT ON sluice.ledger TO \"etl\"",
-              "table sluice.quarantine may not be written; GRANT INSERT ON sluice.quarantine TO \"etl\"",
-              "the upkeep of the ledger may not be called; GRANT EXECUTE ON FUNCTION sluice.make_partitions, "
-              "sluice.drop_partitions, sluice.forget_events TO \"etl\""});
+  CHECK(
+      without_tables ==
+      lines{"table \"target\" may not be written; GRANT INSERT ON \"target\" TO \"etl\"",
+            "table sluice.ledger may not be written; GRANT INSERT, SELECT ON sluice.ledger TO \"etl\"",
+            "table sluice.quarantine may not be written; GRANT INSERT ON sluice.quarantine TO \"etl\"",
+            "the upkeep of the ledger may not be called; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sluice TO "
+            "\"etl\""});
   CHECK(granted == lines{});
   CHECK(set_aside.has_value());
+  CHECK(told.has_value());
   CHECK(kept.has_value());
-  CHECK(partitions() == 2 + 1 + 5 + 1);
 }
 
 TEST_CASE_METHOD(
@@ -313,88 +300,4 @@ TEST_CASE_METHOD(fixture, "the trigger by which TimescaleDB guards a hypertable 
   CHECK(problems() ==
         lines{"a trigger of \"target\" may bring rows to its children, where they cannot be counted; "
               "partition it with PARTITION BY, or name one of the children"});
-}
-
-TEST_CASE_METHOD(fixture, "init makes partitions for the queue's retention and the days ahead") {
-  init();
-  CHECK(partitions() == 14 + 1 + 3 + 1);
-  for (const int day : {-14, 0, 3}) {
-    add_key(start_of(day));
-    add_key(start_of(day) + 86'399'999);
-    CHECK(db.number("SELECT count(*) FROM sluice." + partition(day)) == 2);
-  }
-  add_key(start_of(4));
-  add_key(start_of(-15));
-  CHECK(db.number("SELECT count(*) FROM sluice.ledger_default") == 2);
-}
-
-TEST_CASE_METHOD(fixture, "upkeep moves early keys out of the default partition") {
-  init();
-  add_key(start_of(5));
-  add_key(start_of(5) + 86'399'999);
-  add_key(start_of(6));
-  add_key(start_of(7) + 1);
-  REQUIRE(tests::run(loop, pg::maintain_ledger(c, 6, 15)).has_value());
-  CHECK(db.number("SELECT count(*) FROM sluice." + partition(5)) == 2);
-  CHECK(db.number("SELECT count(*) FROM sluice." + partition(6)) == 1);
-  CHECK(db.number("SELECT count(*) FROM sluice.ledger_default") == 1);
-  CHECK(db.number("SELECT count(*) FROM sluice.ledger") == 4);
-}
-
-TEST_CASE_METHOD(fixture, "upkeep drops what is past retention, and nothing else") {
-  init();
-  add_key(start_of(-3) - 1);
-  add_key(start_of(-3));
-  add_key(start_of(-40));  // in the default partition
-  add_key(0);              // of a queue that does not say when a message was sent
-  db.sql("INSERT INTO sluice.business_ledger VALUES (0, gen_random_uuid()), (1, gen_random_uuid())");
-  db.sql("CREATE TABLE sluice.ledger_of_somebody (LIKE sluice.ledger INCLUDING ALL)");
-  REQUIRE(tests::run(loop, pg::maintain_ledger(c, 3, 3)).has_value());
-  CHECK(partitions() == 3 + 1 + 3 + 1);
-  CHECK(db.value("SELECT to_regclass('sluice." + partition(-3) + "') IS NOT NULL") == "t");
-  CHECK(db.value("SELECT to_regclass('sluice." + partition(-4) + "') IS NULL") == "t");
-  CHECK(db.number("SELECT count(*) FROM sluice.ledger") == 2);
-  CHECK(db.number("SELECT count(*) FROM sluice.business_ledger") == 1);
-  CHECK(db.value("SELECT to_regclass('sluice.ledger_of_somebody') IS NOT NULL") == "t");
-}
-
-TEST_CASE_METHOD(fixture, "upkeep forgets events in portions, all of them") {
-  init();
-  db.sql("INSERT INTO sluice.business_ledger SELECT n, gen_random_uuid() FROM generate_series(1, 100001) n");
-  db.sql("INSERT INTO sluice.business_ledger SELECT extract(epoch FROM now()) * 1000, gen_random_uuid()");
-  REQUIRE(tests::run(loop, pg::maintain_ledger(c, 3, 3)).has_value());
-  CHECK(db.number("SELECT count(*) FROM sluice.business_ledger") == 1);
-}
-
-TEST_CASE_METHOD(fixture, "several that start at once make everything once") {
-  std::vector<std::unique_ptr<pg::connection>> others;
-  for (int i = 0; i < 6; ++i) {
-    others.push_back(std::make_unique<pg::connection>(loop.get_executor(), db.options()));
-    REQUIRE(tests::run(loop, others.back()->connect()).has_value());
-  }
-  int good = 0;
-  const auto count = [&](std::exception_ptr e, const result<>& r) {
-    INFO((r ? "" : r.error().line()));
-    CHECK((!e && r.has_value()));
-    ++good;
-  };
-  for (const auto& other : others) boost::asio::co_spawn(loop, pg::init_db(*other, plan), count);
-  loop.restart();
-  loop.run();
-  for (const auto& other : others) boost::asio::co_spawn(loop, pg::maintain_ledger(*other, 9, 9), count);
-  loop.restart();
-  loop.run();
-  CHECK(good == 12);
-  CHECK(partitions() == 9 + 1 + 9 + 1);
-}
-
-TEST_CASE_METHOD(fixture, "upkeep that would have to wait gives up, and may be tried again") {
-  init();
-  add_key(start_of(4));
-  db.sql("BEGIN; SELECT * FROM sluice.ledger_default");
-  const auto got = tests::run(loop, pg::maintain_ledger(c, 4, 15));
-  db.sql("COMMIT");
-  REQUIRE_FALSE(got.has_value());
-  CHECK(classify(got.error()) == verdict::retry);
-  CHECK(tests::run(loop, pg::maintain_ledger(c, 4, 15)).has_value());
 }

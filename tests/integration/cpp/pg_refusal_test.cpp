@@ -435,9 +435,10 @@ TEST_CASE_METHOD(fixture,
   const bool outcome_unknown = GENERATE(false, true);
   std::string attach;
   SECTION("to the ledger") {
-    now_ms += std::int64_t{30} * 86'400'000;
-    attach =
-        "LOCK TABLE sluice.ledger_default IN ACCESS EXCLUSIVE MODE; SELECT sluice.make_partitions(29, 31)";
+    db.sql("DROP TABLE sluice.ledger_" +
+           db.value("SELECT to_char((now() AT TIME ZONE 'UTC')::date + 2, 'YYYYMMDD')"));
+    now_ms += std::int64_t{2} * 86'400'000;
+    attach = "LOCK TABLE sluice.ledger_default IN ACCESS EXCLUSIVE MODE; SELECT sluice.make_partition()";
   }
   SECTION("to the target") {
     db.sql(

@@ -95,19 +95,6 @@ def test_the_exercise_s_variables_are_enough(world):
     assert world.count("user_logins") == 99
 
 
-def test_the_ledger_has_fifteen_days_behind_and_three_ahead(world):
-    world.ok("init-db")
-    world.ok("send", SAMPLES, "--create")
-    day = lambda n: world.sql(f"SELECT 'sluice.ledger_' || to_char((now() AT TIME ZONE 'UTC')::date + {n}, 'YYYYMMDD')")[0][0]  # noqa: E731
-    there = lambda n: world.sql(f"SELECT to_regclass('{day(n)}') IS NOT NULL") == [["t"]]  # noqa: E731
-    world.sql("SELECT sluice.make_partitions(-20, -15)")
-    world.sql(f"DROP TABLE {day(3)}")
-    assert there(-16) and there(-15) and not there(3)
-    world.ok("drain")
-    assert not there(-20) and not there(-16)
-    assert all(there(n) for n in range(-15, 4)) and not there(4)
-
-
 def test_a_second_drain_of_the_same_messages_adds_nothing(world):
     """Redelivery: SQS shows again what was received and not deleted."""
     world.ok("init-db")
