@@ -52,7 +52,7 @@ packages="g++ cmake ninja-build ccache pkg-config ca-certificates $boost libsimd
 tests=""
 case "$want" in test | verify) tests=yes ;; esac
 if [ -n "$tests" ]; then
-  packages="$packages nlohmann-json3-dev git curl groff-base fish zsh prometheus"
+  packages="$packages nlohmann-json3-dev git curl groff-base fish zsh prometheus pgbouncer"
   # A machine that has these from elsewhere keeps its own.
   command -v node >/dev/null || packages="$packages nodejs"
   command -v npm >/dev/null || packages="$packages npm"
@@ -108,11 +108,14 @@ if ! installed postgresql-common && [ ! -e /etc/postgresql-common/createcluster.
   echo "create_main_cluster = false" | $as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi
 
-# promtool comes with a server, which is not to start: not now (policy-rc.d, as in Debian's policy, 9.3.3.1), not when the machine does.
+# promtool and PgBouncer come with a service, which is not to start: not now (policy-rc.d, as in Debian's policy, 9.3.3.1), not when
+# the machine does.
 policy=/usr/sbin/policy-rc.d
-with_server=""
-case "$missing " in *" prometheus "*) with_server=prometheus ;; esac
-if [ -n "$with_server" ] && [ ! -e "$policy" ]; then
+services=""
+for service in prometheus pgbouncer; do
+  case "$missing " in *" $service "*) services="$services $service" ;; esac
+done
+if [ -n "$services" ] && [ ! -e "$policy" ]; then
   made_policy=$policy
   printf '#!/bin/sh\nexit 101\n' | $as_root install -m 755 /dev/stdin "$policy"
 fi
@@ -121,4 +124,4 @@ echo "installing:$missing"
 apt update
 # shellcheck disable=SC2086
 apt -y --no-install-recommends -o Dpkg::Options::=--force-confold install $missing
-[ -z "$with_server" ] || $as_root update-rc.d "$with_server" disable
+for service in $services; do $as_root update-rc.d "$service" disable; done

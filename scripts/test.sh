@@ -84,6 +84,9 @@ crash() {
   for load in dlq leave fifo upsert key; do
     python3 tests/chaos/crash.py --programs "build/$1/bin" --cycles 10 --load $load || failures=1
   done
+  for load in rows upsert; do
+    python3 tests/chaos/crash.py --programs "build/$1/bin" --cycles 10 --load $load --pool transaction || failures=1
+  done
   wait $mixed || failures=1
   return $failures
 }
@@ -189,7 +192,7 @@ group() {
         step "end to end" python_tests "$preset" integration 5
       ;;
     crash)
-      build "$preset" && step "crash: 75 cycles" crash "$preset" && step "Python, JavaScript packages" packages &&
+      build "$preset" && step "crash: 95 cycles" crash "$preset" && step "Python, JavaScript packages" packages &&
         step "network faults" python_tests "$preset" chaos 3
       ;;
     demo) step "demo" scripts/demo.sh ;;

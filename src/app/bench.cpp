@@ -10,6 +10,7 @@
 #include "observe/counters.hpp"
 #include "pg/catalogue.hpp"
 #include "pg/quarantine.hpp"
+#include "pg/table_place.hpp"
 #include "pipeline/sqs_queue.hpp"
 #include "record/reader.hpp"
 
@@ -53,8 +54,9 @@ awaitable<result<>> look_at_queue(executor on, const config& c) {
                     "make a queue for it"};
 }
 
-// Whatever can be refused is refused before a message is sent.
-awaitable<result<int>> prepare(executor on, const config& real, const config& c) {
+// Whatever can be refused is refused before a message is sent. The new table is beside the real one, wherever
+// that was found.
+awaitable<result<int>> prepare(executor on, const config& real, config& c) {
   if (auto empty = co_await look_at_queue(on, c); !empty) co_return empty.error();
   auto keys = load_keys(c);
   if (!keys) co_return keys.error();
@@ -62,10 +64,13 @@ awaitable<result<int>> prepare(executor on, const config& real, const config& c)
 
   pg::connection database(on, c.database);
   if (auto connected = co_await database.connect(); !connected) co_return connected.error();
-  if (auto fits = co_await plan_load(database, real); !fits) co_return fits.error();
+  const auto fits = co_await plan_load(database, real);
+  if (!fits) co_return fits.error();
+  const auto place = co_await pg::find_table(database, real.plan.schema, real.plan.table);
+  if (!place) co_return place.error();
+  c.plan.schema = place->schema;
   const std::string name = pg::target_name(c.plan);
-  const std::string sql =
-      fmt::format("CREATE TABLE {} (LIKE {} INCLUDING ALL)", name, pg::target_name(real.plan));
+  const std::string sql = fmt::format("CREATE TABLE {} (LIKE {} INCLUDING ALL)", name, fits->target);
   if (auto made = co_await database.query(sql); !made) {
     failure f = std::move(made.error().why).in("make the table of the benchmark");
     if (f.code == sqlstate("42P07"))
@@ -141,7 +146,7 @@ void print_all_times(const observe::counters& counted) {
 }  // namespace
 
 int bench(const config& real, const send_options& o) {
-  const config c = on_table_of_its_own(real);
+  config c = on_table_of_its_own(real);
   const int made = run_to_end([&](executor on) { return prepare(std::move(on), real, c); });
   if (made != exit_code::done) return made;
 

@@ -98,9 +98,7 @@ boost::asio::awaitable<result<pg::load_plan>> plan_load(pg::connection& database
   if (!problems->empty()) co_return problems->front();
   auto target = co_await pg::read_target(database, c.plan);
   if (!target) co_return target.error();
-  auto made = pg::load_plan::make(c.plan, c.mode, c.bad);
-  if (auto fits = made.fit(c.plan, c.mode, *target); !fits) co_return fits.error();
-  co_return made;
+  co_return pg::load_plan::make(c.plan, c.mode, c.bad, *target);
 }
 
 int run_to_end(const std::function<boost::asio::awaitable<result<int>>(boost::asio::any_io_executor)>& task) {

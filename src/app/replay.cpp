@@ -139,7 +139,7 @@ awaitable<result<int>> replay_all(boost::asio::any_io_executor executor, const c
 
   auto filter = co_await pg::in_utc(database, o.filter);
   if (!filter) co_return filter.error();
-  filter->target = plan->target;
+  filter->target = plan->label;
   pg::quarantine_position after;
   const bool damaged_too = filter->reason == record::reasons::wrong_digest || !filter->ids.empty();
   replay run(**keys, *std::move(reader), damaged_too);

@@ -207,7 +207,7 @@ int infer_plan(const std::string& file) {
   // A field's name may hold a line break, behind which there would be no comment any more.
   for (const std::string& note : proposed->notes) fmt::print("# Note: {}\n", without_controls(note));
   fmt::print("\n{}\n# The table that sluice init-db would make of it:\n", record::to_toml(proposed->plan));
-  std::istringstream sql(pg::table_sql(proposed->plan));
+  std::istringstream sql(pg::table_sql(proposed->plan, proposed->plan.schema));
   for (std::string line; std::getline(sql, line);) fmt::print("# {}\n", line);
   return exit_code::done;
 }

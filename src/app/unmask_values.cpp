@@ -10,8 +10,8 @@
 #include "app/commands.hpp"
 #include "app/context.hpp"
 #include "mask/unmask.hpp"
-#include "pg/catalogue.hpp"
 #include "pg/connection.hpp"
+#include "pg/table_place.hpp"
 
 namespace sluice::app {
 namespace {
@@ -78,7 +78,7 @@ result<mask::rule> find_rule(const config& c, const unmask_options& o) {
 /// What the column holds in the rows that were asked for.
 awaitable<result<int>> read_column(boost::asio::any_io_executor executor, const config& c,
                                    const unmask_options& o, std::vector<std::string>& tokens) {
-  std::string sql = fmt::format("SELECT {} FROM {}", pg::quote_identifier(o.column), pg::target_name(c.plan));
+  std::string conditions;
   std::vector<std::optional<std::string>> values;
   for (const std::string& condition : o.where) {
     const auto equals = condition.find('=');
@@ -86,12 +86,16 @@ awaitable<result<int>> read_column(boost::asio::any_io_executor executor, const 
       co_return failure{errc::bad_configuration, "--where wants COLUMN=VALUE", "see sluice unmask --help"};
     }
     values.emplace_back(condition.substr(equals + 1));
-    sql += fmt::format("{}{} = ${}", values.size() == 1 ? " WHERE " : " AND ",
-                       pg::quote_identifier(condition.substr(0, equals)), values.size());
+    conditions += fmt::format("{}{} = ${}", values.size() == 1 ? " WHERE " : " AND ",
+                              pg::quote_identifier(condition.substr(0, equals)), values.size());
   }
-  sql += fmt::format(" LIMIT {}", tokens_max + 1);
   pg::connection database(std::move(executor), c.database);
   if (auto connected = co_await database.connect(); !connected) co_return connected.error();
+  const auto place = co_await pg::find_table(database, c.plan.schema, c.plan.table);
+  if (!place) co_return place.error();
+  if (!place->exists()) co_return place->missing(database.options());
+  const std::string sql = fmt::format("SELECT {} FROM {}{} LIMIT {}", pg::quote_identifier(o.column),
+                                      place->sql_name(), conditions, tokens_max + 1);
   auto found = co_await database.execute(sql, values);
   if (!found) co_return found.error().why;
   if (found->values.size() > tokens_max) {

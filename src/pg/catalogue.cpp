@@ -1,5 +1,6 @@
 #include "pg/catalogue.hpp"
 
+#include "pg/table_place.hpp"
 #include "pg/upkeep.hpp"
 
 #include <fmt/format.h>
@@ -35,22 +36,25 @@ struct real_column {
 constexpr std::string_view columns_sql = R"(
 WITH RECURSIVE c AS (
   SELECT attname, atttypid AS typid, atttypmod AS typmod, attcollation AS collated, attgenerated <> '' AS generated,
-         attnotnull AND NOT atthasdef AND attidentity = '' AND attgenerated = '' AS must
-  FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped
+         attnotnull AND NOT atthasdef AND attidentity = '' AND attgenerated = '' AS must, attidentity = 'a' AS always
+  FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped
   UNION ALL
-  SELECT attname, typbasetype, typtypmod, collated, generated, must FROM c JOIN pg_type t ON t.oid = typid WHERE typtype = 'd')
+  SELECT attname, typbasetype, typtypmod, collated, generated, must, always
+  FROM c JOIN pg_type t ON t.oid = typid WHERE typtype = 'd')
 SELECT attname, format_type(typid, typmod), typname, typtype = 'e',
        CASE WHEN typname IN ('varchar', 'bpchar', '_varchar') AND typmod > 4 THEN typmod - 4 ELSE 0 END, must, generated,
-       (SELECT format(' COLLATE %I.%I', nspname, collname) FROM pg_collation o JOIN pg_namespace n ON n.oid = collnamespace
-        WHERE o.oid = c.collated AND collname <> 'default')
-FROM c JOIN pg_type t ON t.oid = typid WHERE typtype <> 'd')";
+       (SELECT format(' COLLATE %I.%I', n.nspname, collname) FROM pg_collation o JOIN pg_namespace n ON n.oid = collnamespace
+        WHERE o.oid = c.collated AND collname <> 'default'),
+       CASE WHEN typnamespace = 'pg_catalog'::regnamespace THEN format_type(typid, typmod)
+            ELSE format('%I.%I', nspname, typname) END, always
+FROM c JOIN pg_type t ON t.oid = typid JOIN pg_namespace s ON s.oid = typnamespace WHERE typtype <> 'd')";
 
 /// ON CONFLICT finds a row by a unique index on plain columns that is checked at once.
 constexpr std::string_view keys_sql = R"(
 SELECT i.indexrelid, i.indisprimary, a.attname
 FROM pg_index i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
+WHERE i.indrelid = $1::oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
   AND i.indexprs IS NULL AND k.n <= i.indnkeyatts
 ORDER BY NOT i.indisprimary, i.indexrelid, k.n)";
 
@@ -97,9 +101,8 @@ bool takes(const real_column& column, const record::column& planned) {
   return name == type_name(planned.type);
 }
 
-void compare(const record::plan& p, const std::map<std::string, real_column>& table,
+void compare(const record::plan& p, const std::string& name, const std::map<std::string, real_column>& table,
              std::vector<failure>& problems) {
-  const std::string name = target_name(p);
   for (const record::column& c : p.columns) {
     const std::string quoted = quote_identifier(c.name);
     const auto found = table.find(c.name);
@@ -152,37 +155,37 @@ std::string_view kind_of(char relkind) {
 /// trigger does not: TimescaleDB finds the chunk before any trigger is called, and counts; its trigger raises
 /// where the extension is not loaded (up to 2.23, timescaledb pull request 8804).
 constexpr std::string_view target_sql = R"(
-WITH parts AS (SELECT to_regclass($1)::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree(to_regclass($1)))
-SELECT t IS NOT NULL, relkind, has_table_privilege(t, 'INSERT'),
+WITH parts AS (SELECT $1::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid))
+SELECT relkind, has_table_privilege(t.oid, 'INSERT'),
        (SELECT count(*) > 0 FROM pg_class p JOIN parts USING (oid) WHERE p.relpersistence = 'u'),
        (SELECT count(*) > 0 FROM pg_class p JOIN parts USING (oid) WHERE p.relkind = 'f'),
-       relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = t)
+       relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = t.oid)
          AND EXISTS (SELECT FROM pg_trigger g JOIN pg_proc f ON f.oid = tgfoid
-                     WHERE tgrelid = t AND tgenabled IN ('O', 'A') AND tgtype & 7 = 7
+                     WHERE tgrelid = t.oid AND tgenabled IN ('O', 'A') AND tgtype & 7 = 7
                        AND NOT (proname = 'insert_blocker'
                                 AND starts_with(pronamespace::regnamespace::text, '_timescaledb_')))
-FROM to_regclass($1) AS t LEFT JOIN pg_class c ON c.oid = t)";
+FROM pg_class t WHERE t.oid = $1::oid)";
 
 /// Whether it is a table that can keep what was committed; else a problem for each reason.
 bool check_kind(const row& target, const std::string& name, std::vector<failure>& problems) {
-  const char relkind = target.at(1).value().at(0);
+  const char relkind = target.at(0).value().at(0);
   if (relkind != 'r' && relkind != 'p') {
     problems.push_back(mismatch(
         fmt::format("{} is {}, which cannot be loaded as one with the ledger", name, kind_of(relkind)),
         "name a table of this database"));
     return false;
   }
-  if (yes(target, 3)) {
+  if (yes(target, 2)) {
     problems.push_back(mismatch(
         fmt::format("table {} is unlogged: a crash of PostgreSQL empties it, with the messages gone", name),
         fmt::format("ALTER TABLE {} SET LOGGED", name)));
   }
-  if (yes(target, 4)) {
+  if (yes(target, 3)) {
     problems.push_back(mismatch(
         fmt::format("a partition of {} is a foreign table, which does not commit with the ledger", name),
         "name a table whose partitions are of this database"));
   }
-  if (yes(target, 5)) {
+  if (yes(target, 4)) {
     problems.push_back(mismatch(
         fmt::format("a trigger of {} may bring rows to its children, where they cannot be counted", name),
         "partition it with PARTITION BY, or name one of the children"));
@@ -233,13 +236,35 @@ void check_own(const row& r, const record::plan& p, std::string_view user, std::
   want(6, "the upkeep of the ledger", "called", "EXECUTE ON ALL FUNCTIONS IN SCHEMA sluice");
 }
 
+/// Adds what speaks against a table that is there.
+awaitable<result<>> look_at(connection& c, const record::plan& p, const table_place& place,
+                            std::vector<failure>& problems) {
+  const std::string name = place.sql_name();
+  const std::vector<std::optional<std::string>> oid{place.oid};  // g++ 12 fails on a list among temporaries
+  auto found = co_await c.execute(target_sql, oid);
+  if (!found) co_return std::move(found.error().why).in("look at table " + name);
+  const row& target = found->values.at(0);
+  if (!check_kind(target, name, problems)) co_return result<>();
+  auto columns = co_await c.execute(columns_sql, oid);
+  if (!columns) co_return std::move(columns.error().why).in("read the columns of " + name);
+  std::map<std::string, real_column> table;
+  for (const row& r : columns->values) table.emplace(r.at(0).value(), read_column(r));
+  compare(p, name, table, problems);
+  if (!yes(target, 1)) {
+    problems.push_back(
+        mismatch(fmt::format("table {} may not be written", name),
+                 fmt::format("GRANT INSERT ON {} TO {}", name, quote_identifier(c.options().user))));
+  }
+  co_return result<>();
+}
+
 }  // namespace
 
 std::string target_name(const record::plan& p) {
   return (p.schema.empty() ? "" : quote_identifier(p.schema) + ".") + quote_identifier(p.table);
 }
 
-std::string table_sql(const record::plan& p) {
+std::string table_sql(const record::plan& p, const std::string& schema) {
   std::string sql;
   if (!p.schema.empty()) sql += fmt::format("CREATE SCHEMA IF NOT EXISTS {};\n", quote_identifier(p.schema));
   std::string columns;
@@ -249,60 +274,51 @@ std::string table_sql(const record::plan& p) {
   std::string key;
   for (const std::string& name : p.key) key += (key.empty() ? "" : ", ") + quote_identifier(name);
   if (!key.empty()) columns += fmt::format(",\n  PRIMARY KEY ({})", key);
-  sql += fmt::format("CREATE TABLE IF NOT EXISTS {} ({}\n);\n", target_name(p), columns);
+  const std::string name = table_place{.schema = schema, .table = p.table}.sql_name();
+  sql += fmt::format("CREATE TABLE IF NOT EXISTS {} ({}\n);\n", name, columns);
   return sql;
 }
 
+// Not by the search path of whoever runs it: that may begin with schema sluice, if the role is called so.
 std::string init_sql(const record::plan& p) {
-  return table_sql(p) + own_sql();
+  return table_sql(p, p.schema.empty() ? "public" : p.schema) + own_sql();
 }
 
 awaitable<result<std::vector<failure>>> check_schema(connection& c, const record::plan& p) {
-  const std::string name = target_name(p);
   auto own = co_await look_up_own(c);
   if (!own) co_return std::move(own.error().why).in("look for sluice's tables");
-  const std::vector<std::optional<std::string>> parameters{
-      name};  // g++ 12 fails on a list among co_await's temporaries
+  const auto place = co_await find_table(c, p.schema, p.table);
+  if (!place) co_return place.error();
   std::vector<failure> problems;
   const std::string& user = c.options().user;
-  auto target = co_await c.execute(target_sql, parameters);
-  if (!target && !p.schema.empty() && target.error().why.code == sqlstate("42501")) {
-    problems.push_back(mismatch(
-        fmt::format("schema {} may not be used", p.schema),
-        fmt::format("GRANT USAGE ON SCHEMA {} TO {}", quote_identifier(p.schema), quote_identifier(user))));
-    check_own(own->values.at(0), p, user, problems);
-    co_return problems;
-  }
-  if (!target) co_return std::move(target.error().why).in("look for table " + name);
-
-  const row& found = target->values.at(0);
-  if (!yes(found, 0)) {
-    problems.push_back(mismatch(fmt::format("table {} does not exist at {}", name, c.options().where()),
-                                "run sluice init-db"));
-  } else if (check_kind(found, name, problems)) {
-    auto columns = co_await c.execute(columns_sql, parameters);
-    if (!columns) co_return std::move(columns.error().why).in("read the columns of " + name);
-    std::map<std::string, real_column> table;
-    for (const row& r : columns->values) table.emplace(r.at(0).value(), read_column(r));
-    compare(p, table, problems);
-    if (!yes(found, 2)) {
-      problems.push_back(mismatch(fmt::format("table {} may not be written", name),
-                                  fmt::format("GRANT INSERT ON {} TO {}", name, quote_identifier(user))));
-    }
+  if (!place->usable) {
+    const std::string schema = quote_identifier(place->schema);
+    problems.push_back(
+        mismatch(fmt::format("schema {} may not be used", place->schema),
+                 fmt::format("GRANT USAGE ON SCHEMA {} TO {}", schema, quote_identifier(user))));
+  } else if (!place->exists()) {
+    problems.push_back(place->missing(c.options()));
+  } else if (auto looked = co_await look_at(c, p, *place, problems); !looked) {
+    co_return looked.error();
   }
   check_own(own->values.at(0), p, user, problems);
   co_return problems;
 }
 
 awaitable<result<target_table>> read_target(connection& c, const record::plan& p) {
-  const std::string context = "look at table " + target_name(p);
-  const std::vector<std::optional<std::string>> parameters{target_name(p)};
+  const auto place = co_await find_table(c, p.schema, p.table);
+  if (!place) co_return place.error();
+  if (!place->exists()) co_return place->missing(c.options());
   target_table t;
+  t.name = place->sql_name();
+  t.statement_timeout = c.options().statement_timeout;
+  const std::string context = "look at table " + t.name;
+  const std::vector<std::optional<std::string>> parameters{place->oid};
   auto rights = co_await c.execute(
-      "SELECT row_security_active(t::oid), has_table_privilege(t, 'SELECT') AND has_table_privilege(t, "
-      "'UPDATE'), "
+      "SELECT row_security_active($1::oid), has_table_privilege($1::oid, 'SELECT') AND "
+      "has_table_privilege($1::oid, 'UPDATE'), "
       "has_database_privilege(current_database(), 'TEMPORARY'), quote_ident(current_user), "
-      "quote_ident(current_database()) FROM to_regclass($1) AS t",
+      "quote_ident(current_database())",
       parameters);
   if (!rights) co_return std::move(rights.error().why).in(context);
   const row& have = rights->values.at(0);
@@ -313,8 +329,10 @@ awaitable<result<target_table>> read_target(connection& c, const record::plan& p
   t.database = have.at(4).value();
   auto columns = co_await c.execute(columns_sql, parameters);
   if (!columns) co_return std::move(columns.error().why).in(context);
-  for (const row& r : columns->values)
-    t.types.emplace(r.at(0).value(), r.at(1).value() + r.at(7).value_or(""));
+  for (const row& r : columns->values) {
+    t.types.emplace(r.at(0).value(), r.at(8).value() + r.at(7).value_or(""));
+    if (yes(r, 9)) t.identity = r.at(0).value();
+  }
   auto keys = co_await c.execute(keys_sql, parameters);
   if (!keys) co_return std::move(keys.error().why).in(context);
   std::string index;

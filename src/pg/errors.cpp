@@ -6,6 +6,8 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <optional>
+#include <utility>
 
 namespace sluice::pg {
 namespace {
@@ -60,6 +62,46 @@ failure refused(const connect_options& o, std::string_view code) {
   }
   if (code == "57P03") return {e, fmt::format("PostgreSQL at {} is starting up or shutting down", at)};
   return {e, fmt::format("PostgreSQL at {} refused the connection (SQLSTATE {})", at, code)};
+}
+
+/// What one attempt says of TLS that will be so next time, too.
+std::optional<failure> lasting_tls(std::string_view attempt, const std::string& at) {
+  const auto mentions = [&](std::string_view word) { return attempt.find(word) != attempt.npos; };
+  const auto any = [&](auto... words) { return (mentions(words) || ...); };
+  if (mentions("does not support SSL")) {
+    return failure{errc::tls_refused, fmt::format("PostgreSQL at {} has no TLS", at),
+                   "switch it on there, or set PGSSLMODE=disable if the network is yours"};
+  }
+  // Read from files, or told by OpenSSL: "certificate verify failed", "tlsv13 alert certificate required".
+  if (any("certificate", "private key", "unknown ca")) {
+    return failure{
+        errc::tls_refused, fmt::format("the certificate of PostgreSQL at {} could not be verified", at),
+        "check PGSSLROOTCERT and PGSSLMODE, and that PGHOST is the name in the certificate; if the "
+        "server wants one of ours, PGSSLCERT and PGSSLKEY"};
+  }
+  if (any("unsupported protocol", "protocol version", "no protocols available", "wrong version number")) {
+    return failure{errc::tls_refused,
+                   fmt::format("PostgreSQL at {} and this host have no version of TLS in common", at),
+                   "check ssl_min_protocol_version there, PGSSLMINPROTOCOLVERSION and "
+                   "PGSSLMAXPROTOCOLVERSION here"};
+  }
+  return std::nullopt;
+}
+
+/// Only what lasts is TLS that is refused, and only if each of the addresses that were tried says so. A
+/// handshake that was cut, or a server that cannot fork and so answers neither yes nor no, may pass (libpq,
+/// fe-connect.c and fe-secure-openssl.c).
+std::optional<failure> tls_refusal(std::string_view libpq_text, const std::string& at) {
+  constexpr std::string_view attempt_begins = "connection to server ";
+  std::optional<failure> first;
+  while (!libpq_text.empty()) {
+    const auto next = libpq_text.find(attempt_begins, 1);
+    auto lasting = lasting_tls(libpq_text.substr(0, next), at);
+    if (!lasting) return std::nullopt;
+    if (!first) first = std::move(lasting);
+    libpq_text.remove_prefix(std::min(next, libpq_text.size()));
+  }
+  return first;
 }
 
 struct condition {
@@ -146,22 +188,7 @@ failure connect_failure(const connect_options& o, std::string_view libpq_text, b
     return {errno_code(EHOSTUNREACH), fmt::format("database cannot be reached at {}", at),
             "check the address, routes and security groups"};
   }
-  const auto mentions = [&](std::string_view word) { return libpq_text.find(word) != libpq_text.npos; };
-  if (mentions("does not support SSL")) {
-    return {errc::tls_refused, fmt::format("PostgreSQL at {} has no TLS", at),
-            "switch it on there, or set PGSSLMODE=disable if the network is yours"};
-  }
-  if (mentions("certificate")) {
-    return {errc::tls_refused, fmt::format("the certificate of PostgreSQL at {} could not be verified", at),
-            "check PGSSLROOTCERT and PGSSLMODE, and that PGHOST is the name in the certificate"};
-  }
-  // A link that breaks in mid-handshake says nothing about TLS: the next may hold (libpq,
-  // fe-secure-openssl.c).
-  const bool broken_off =
-      mentions("SSL SYSCALL error") || mentions("unexpected eof") || mentions("closed unexpectedly");
-  if (!broken_off && (mentions("SSL") || mentions("TLS"))) {
-    return {errc::tls_refused, fmt::format("TLS with PostgreSQL at {} failed", at), "check PGSSLMODE"};
-  }
+  if (auto lasting = tls_refusal(libpq_text, at)) return *std::move(lasting);
   return {errc::connection_closed, fmt::format("connection to PostgreSQL at {} failed", at),
           "try the same settings with psql"};
 }

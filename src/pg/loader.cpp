@@ -162,7 +162,7 @@ std::string loading::quarantine_sql() const {
                        : ",";
     fmt::format_to(std::back_inserter(sql), "('{}',{},{},{},{},{},{},", id, s.sent_ms,
                    quote_literal(why.reason), text_or_null(why.sqlstate), text_or_null(why.column),
-                   s.receive_count, quote_literal(plan_.target));
+                   s.receive_count, quote_literal(plan_.label));
     if (sealer_ == nullptr) {
       sql += "NULL)";
     } else {

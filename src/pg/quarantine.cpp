@@ -85,7 +85,8 @@ awaitable<result<std::vector<quarantine_entry>>> read_quarantine(connection& c,
 
 awaitable<result<quarantine_filter>> in_utc(connection& c, quarantine_filter filter) {
   if (filter.since.empty() && filter.until.empty()) co_return filter;
-  if (auto set = co_await c.query("SET TIME ZONE 'UTC'"); !set) co_return refused(std::move(set).error());
+  if (auto set = co_await c.query("BEGIN; SET LOCAL TIME ZONE 'UTC'"); !set)
+    co_return refused(std::move(set).error());
   for (std::string* time : {&filter.since, &filter.until}) {
     if (time->empty()) continue;
     parameters value;
@@ -94,7 +95,7 @@ awaitable<result<quarantine_filter>> in_utc(connection& c, quarantine_filter fil
     if (!read) co_return refused(std::move(read).error());
     *time = read->values.at(0).at(0).value();
   }
-  if (auto reset = co_await c.query("RESET TIME ZONE"); !reset) co_return refused(std::move(reset).error());
+  co_await c.rollback();
   co_return filter;
 }
 

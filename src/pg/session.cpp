@@ -2,28 +2,35 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
+#include <string_view>
 
 namespace sluice::pg {
+namespace {
 
-boost::asio::awaitable<result<>> prepare_session(connection& c) {
-  const auto lock_ms = std::chrono::milliseconds(c.options().statement_timeout).count() * 3 / 4;
-  auto done = co_await c.query(fmt::format(
-      "SELECT set_config('lock_timeout', '{}', false) WHERE current_setting('lock_timeout') = '0'; "
-      "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = "
-      "'off'; "
-      "SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', "
-      "false), "
-      "set_config('tcp_keepalives_count', '3', false)",
-      lock_ms));
-  // PostgreSQL 13 has no such setting, and not every system that it runs on can do it.
-  if (done) {
-    done = co_await c.query(
-        "SELECT set_config(name, '10000', false) FROM pg_settings "
-        "WHERE name = 'client_connection_check_interval' AND setting = '0'");
-    if (done || c.connected()) co_return result<>{};
-  }
-  co_return std::move(done.error().why).in("prepare the session");
+/// Sets it where it has that value now. PostgreSQL 13 has no client_connection_check_interval: null, and
+/// nothing is set.
+std::string in_place_of(std::string_view name, std::string_view old, std::string_view value,
+                        std::string_view condition = {}) {
+  return fmt::format(
+      "CASE WHEN pg_catalog.current_setting('{0}', true) = '{1}'{3} THEN pg_catalog.set_config('{0}', '{2}', "
+      "true) END",
+      name, old, value, condition);
+}
+
+}  // namespace
+
+// Conditions, and not SET LOCAL: what the role has chosen stays, and the choice is this transaction's.
+std::string local_settings(std::chrono::milliseconds statement_timeout) {
+  const std::string lock_ms = std::to_string(statement_timeout.count() * 3 / 4);
+  return fmt::format(
+      "SELECT {}, {}, {}, pg_catalog.set_config('client_encoding', 'UTF8', true), "
+      "pg_catalog.set_config('tcp_keepalives_idle', '30', true), "
+      "pg_catalog.set_config('tcp_keepalives_interval', '10', true), "
+      "pg_catalog.set_config('tcp_keepalives_count', '3', true)",
+      in_place_of("synchronous_commit", "off", "on"), in_place_of("lock_timeout", "0", lock_ms),
+      // Elsewhere the server may refuse any value.
+      in_place_of("client_connection_check_interval", "0", "10000",
+                  " AND pg_catalog.version() LIKE '%linux%'"));
 }
 
 }  // namespace sluice::pg

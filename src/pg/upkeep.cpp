@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "pg/catalogue.hpp"
+#include "pg/session.hpp"
+#include "pg/table_place.hpp"
 
 namespace sluice::pg {
 namespace {
@@ -239,7 +241,12 @@ std::string own_sql() {
 }
 
 awaitable<result<>> init_db(connection& c, const record::plan& p) {
-  auto done = co_await run(c, init_sql(p), init_wait);
+  const auto place = co_await find_table(c, p.schema, p.table);
+  if (!place) co_return place.error();
+  if (!place->exists() && (place->mislaid || place->schema.empty())) co_return place->missing(c.options());
+  const std::string made = place->exists() ? std::string() : table_sql(p, place->schema);
+  const std::string sql = local_settings(c.options().statement_timeout) + "; " + made + own_sql();
+  auto done = co_await run(c, sql, init_wait);
   if (!done) co_return std::move(done.error().why).in("create what is missing");
   co_return result<>{};
 }

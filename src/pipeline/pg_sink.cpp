@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "pg/session.hpp"
-
 namespace sluice::pipeline {
 
 pg_sink::pg_sink(boost::asio::any_io_executor executor, pg::connect_options o, const pg::load_plan& plan,
@@ -38,7 +36,6 @@ void pg_sink::count_connection(bool open) noexcept {
 awaitable<result<>> pg_sink::connect() {
   if (connection_.connected()) co_return result<>();
   auto ready = co_await connection_.connect();
-  if (ready) ready = co_await pg::prepare_session(connection_);
   if (!ready) connection_.close();
   count_connection(connection_.connected());
   co_return ready;

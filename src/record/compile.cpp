@@ -152,6 +152,7 @@ result<> read_table(const toml::table& table, std::string_view file, plan& p) {
   if (in.find("schema") == nullptr) return {};
   auto schema = in.identifier("schema");
   if (!schema) return schema.error();
+  if (*schema == "sluice") return in.wrong("schema", "schema sluice is sluice's own", "name another");
   p.schema = *std::move(schema);
   return {};
 }

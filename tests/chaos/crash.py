@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT / "tests/integration/e2e"))
 from cluster import Cluster  # noqa: E402
 from gate import COMMITTED, COPY_ASKED, Gate  # noqa: E402
 from loads import LOADS  # noqa: E402
+from pooler import pgbouncer  # noqa: E402
 from world import new_world, wait_for  # noqa: E402
 
 FAULTS = {
@@ -108,11 +109,10 @@ class Aim:
 
 
 class Crash:
-    def __init__(self, world, cluster, seed, load, settings):
+    def __init__(self, world, cluster, seed, load, settings, upstream):
         self._world, self._cluster, self._settings = world, cluster, SETTINGS | settings
         self._choose = random.Random(seed)
         self.messages = load(world.endpoint, random.Random(seed + 1))
-        upstream = (cluster.env["PGHOST"], int(cluster.env["PGPORT"]))
         self._gates = [Gate(upstream), Gate(upstream)]
         self._processes = [None, None]
         self.counts = collections.Counter()
@@ -226,13 +226,13 @@ def missed_points(aimed, missed):
             if n >= AIMS_MIN and missed[point] > n / 2]
 
 
-def run(world, cluster, cycles, seed, load):
+def run(world, cluster, cycles, seed, load, upstream):
     *others, own = load.queues
     queues = [*others, f"{own},VisibilityTimeout={VISIBILITY_S}"]
     world.restart_queue("--no-auth", "--seed", str(seed % 2**32), *(word for q in queues for word in ("--queue", q)))
     settings = load.prepare(world)
     started = time.monotonic()
-    with Crash(world, cluster, seed, load, settings) as crash:
+    with Crash(world, cluster, seed, load, settings, upstream) as crash:
         world.set_faults(**FAULTS | load.faults, seed=seed % 2**32)
         for n, what in enumerate(crash.kinds(cycles)):
             crash.cycle(what)
@@ -255,6 +255,7 @@ def main():
     arguments.add_argument("--cycles", type=int, required=True)
     arguments.add_argument("--seed", type=int, default=int(os.environ.get("SLUICE_SEED") or secrets.randbits(32)))
     arguments.add_argument("--load", choices=LOADS, default="rows")
+    arguments.add_argument("--pool", choices=["transaction", "session"], help="PgBouncer in this mode is before PostgreSQL")
     arguments.add_argument("--programs", type=pathlib.Path, default=os.environ.get("SLUICE_BIN", ROOT / "build/release/bin"))
     chosen = arguments.parse_args()
     print(f"crash: seed {chosen.seed}", flush=True)
@@ -264,8 +265,14 @@ def main():
     cluster = Cluster(folder)
     try:
         os.environ.update(cluster.env)
-        with new_world(pathlib.Path(chosen.programs).absolute(), folder) as world:
-            right = run(world, cluster, chosen.cycles, chosen.seed, LOADS[chosen.load])
+        with contextlib.ExitStack() as stack:
+            world = stack.enter_context(new_world(pathlib.Path(chosen.programs).absolute(), folder))
+            upstream = (cluster.env["PGHOST"], int(cluster.env["PGPORT"]))
+            if chosen.pool:  # and commits are answered before they are on disk, unless a transaction says so
+                world.sql(f"ALTER DATABASE {world.database} SET synchronous_commit = off")
+                port = stack.enter_context(pgbouncer(folder / "pooler", chosen.pool, "server_login_retry=1"))
+                upstream = ("127.0.0.1", int(port))
+            right = run(world, cluster, chosen.cycles, chosen.seed, LOADS[chosen.load], upstream)
     except BaseException:
         print(f"crash: the logs are in {folder}", flush=True)
         with contextlib.suppress(Exception):

@@ -10,7 +10,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <system_error>
 
@@ -19,45 +21,28 @@
 namespace tests {
 namespace {
 
-/// `scripts/local-postgres.sh DIR hold`, kept by a process of its own that no signal to this program reaches,
-/// and that ends when its standard input does: with this program, even if that is killed.
-class server {
+/// A script that ends when its standard input does, kept by a process of its own that no signal to this
+/// program reaches: it ends with this program, even if that is killed.
+class held {
  public:
-  static const server& get() {
-    static const server one;
-    return one;
-  }
-  server(const server&) = delete;
-  server& operator=(const server&) = delete;
-  ~server() {
-    close(input_);
-    std::array<char, 256> rest{};
-    while (read(output_, rest.data(), rest.size()) > 0) continue;  // ends when all is stopped and removed
-    close(output_);
-  }
-
-  std::string setting(const std::string& name) const { return settings_.at(name); }
-  const std::string& directory() const { return directory_; }
-
- private:
-  server() {
-    std::string name = (std::filesystem::temp_directory_path() / "sluice-pg-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::system_error(errno, std::generic_category(), name);
-    directory_ = name;
-
+  /// Of the repository, with its arguments.
+  explicit held(std::vector<std::string> command) {
+    command[0] = repository_file(command[0]);
+    std::vector<char*> arguments;
+    for (std::string& word : command) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
     std::array<int, 2> in{}, out{};
-    // Close-on-exec: no other child of this program may keep the server alive.
+    // Close-on-exec: no other child of this program may keep the script alive.
     if (pipe2(in.data(), O_CLOEXEC) != 0 || pipe2(out.data(), O_CLOEXEC) != 0) {
       throw std::system_error(errno, std::generic_category(), "pipe2");
     }
-    const std::string script = repository_file("scripts/local-postgres.sh");
     const pid_t child = fork();
     if (child == 0) {
       if (fork() != 0) _exit(0);  // not our child: a test runner that kills our children does not find it
       setsid();
       dup2(in[0], STDIN_FILENO);
       dup2(out[1], STDOUT_FILENO);
-      execl(script.c_str(), script.c_str(), directory_.c_str(), "hold", "-c", "fsync=off", nullptr);
+      execv(arguments[0], arguments.data());
       _exit(127);
     }
     waitpid(child, nullptr, 0);
@@ -65,15 +50,64 @@ class server {
     close(out[1]);
     input_ = in[1];
     output_ = out[0];
-    read_settings();
+  }
+  held(const held&) = delete;
+  held& operator=(const held&) = delete;
+  ~held() {
+    close(input_);
+    std::array<char, 256> rest{};
+    while (read(output_, rest.data(), rest.size()) > 0) continue;  // ends when all is stopped and removed
+    close(output_);
   }
 
-  void read_settings() {
+  std::string output_until(std::string_view end) {
     std::string text;
-    for (char c = 0; !text.ends_with("ready\n");) {
-      if (read(output_, &c, 1) != 1) throw std::runtime_error("local-postgres.sh did not start a server");
+    for (char c = 0; !text.ends_with(end);) {
+      if (read(output_, &c, 1) != 1) throw std::runtime_error("a script did not start its server");
       text += c;
     }
+    return text;
+  }
+
+ private:
+  int input_ = -1;
+  int output_ = -1;
+};
+
+std::string make_directory() {
+  std::string name = (std::filesystem::temp_directory_path() / "sluice-pg-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) throw std::system_error(errno, std::generic_category(), name);
+  return name;
+}
+
+/// PostgreSQL, and before it PgBouncer in the mode that SLUICE_TEST_POOLER names, if it does.
+class server {
+ public:
+  static server& get() {
+    static server one;
+    return one;
+  }
+
+  std::string setting(const std::string& name) const { return settings_.at(name); }
+  const std::string& directory() const { return directory_; }
+  /// Where the code under test connects.
+  std::string port() {
+    const char* const mode = std::getenv("SLUICE_TEST_POOLER");
+    if (mode == nullptr) return setting("PGPORT");
+    if (!pool_) {
+      for (const auto& [name, value] : settings_) setenv(name.c_str(), value.c_str(), 1);
+      pool_ = std::make_unique<held>(
+          std::vector<std::string>{"tests/support/pgbouncer.sh", directory_ + "/pooler", mode});
+      pool_port_ = pool_->output_until("\n");
+      pool_port_.pop_back();
+      for (const auto& [name, value] : settings_) unsetenv(name.c_str());
+    }
+    return pool_port_;
+  }
+
+ private:
+  server() {
+    const std::string text = postgres_.output_until("ready\n");
     constexpr std::string_view keyword = "export ";
     for (std::size_t at = 0; (at = text.find(keyword, at)) != text.npos;) {
       at += keyword.size();
@@ -82,10 +116,11 @@ class server {
     }
   }
 
-  std::string directory_;
+  std::string directory_ = make_directory();
+  held postgres_{{"scripts/local-postgres.sh", directory_, "hold", "-c", "fsync=off"}};
   std::map<std::string, std::string> settings_;
-  int input_ = -1;
-  int output_ = -1;
+  std::unique_ptr<held> pool_;
+  std::string pool_port_;
 };
 
 using result_ptr = std::unique_ptr<PGresult, decltype(&PQclear)>;
@@ -102,6 +137,8 @@ conn_ptr open(const std::string& database) {
   conn_ptr c(PQconnectdbParams(keywords.data(), values.data(), 0), PQfinish);
   if (PQstatus(c.get()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(c.get()));
   PQsetNoticeProcessor(c.get(), [](void*, const char*) {}, nullptr);
+  // The role is called sluice: by its own path, a table that a test makes would be in schema sluice.
+  PQclear(PQexec(c.get(), "SET search_path = public"));
   return c;
 }
 
@@ -140,10 +177,10 @@ pg_database::~pg_database() {
 }
 
 sluice::pg::connect_options pg_database::options() const {
-  const server& s = server::get();
+  server& s = server::get();
   sluice::pg::connect_options o;
   o.host = s.setting("PGHOST");
-  o.port = s.setting("PGPORT");
+  o.port = s.port();
   o.user = s.setting("PGUSER");
   o.database = impl_->name;
   o.password = sluice::secret(s.setting("PGPASSWORD"));
@@ -152,6 +189,13 @@ sluice::pg::connect_options pg_database::options() const {
 
 const std::string& pg_database::socket_directory() const {
   return server::get().directory();
+}
+
+std::size_t pg_database::statements_logged() const {
+  std::ifstream log(server::get().directory() + "/data/log");
+  std::size_t found = 0;
+  for (std::string line; std::getline(log, line);) found += line.find("LOG:  statement: ") != line.npos;
+  return found;
 }
 
 std::vector<pg_database::row> pg_database::sql(const std::string& statements) {

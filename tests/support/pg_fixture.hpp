@@ -26,9 +26,12 @@ class pg_database {
   pg_database& operator=(const pg_database&) = delete;
   ~pg_database();
 
-  /// How the code under test reaches this database: over TCP, as superuser.
+  /// How the code under test reaches this database: over TCP, as superuser. By way of a PgBouncer where
+  /// SLUICE_TEST_POOLER is its mode: transaction, session or statement.
   sluice::pg::connect_options options() const;
   const std::string& socket_directory() const;
+  /// Queries so far, each of one or several statements, of all sessions with log_statement = all.
+  std::size_t statements_logged() const;
 
   std::vector<row> sql(const std::string& statements);
   /// The first column of the first row.

@@ -92,7 +92,7 @@ TEST_CASE_METHOD(fixture, "names that would break out of their quotes are names"
 
 TEST_CASE_METHOD(fixture, "an empty database lacks everything") {
   CHECK(problems() ==
-        lines{"table \"target\" does not exist at " + c.options().where() + "; run sluice init-db",
+        lines{"table \"public\".\"target\" does not exist at " + c.options().where() + "; run sluice init-db",
               "table sluice.ledger does not exist; run sluice init-db",
               "table sluice.quarantine does not exist; run sluice init-db",
               "the upkeep of the ledger does not exist; run sluice init-db"});
@@ -108,17 +108,19 @@ TEST_CASE_METHOD(fixture, "each difference between table and plan is one problem
   };
   SECTION("missing column") {
     CHECK(one("ALTER TABLE target DROP COLUMN name") ==
-          "table \"target\" has no column \"name\"; ALTER TABLE \"target\" ADD COLUMN \"name\" varchar(10)");
+          "table \"public\".\"target\" has no column \"name\"; ALTER TABLE \"public\".\"target\" ADD COLUMN "
+          "\"name\" varchar(10)");
   }
   SECTION("wrong type") {
     CHECK(one("ALTER TABLE target ALTER COLUMN n TYPE bigint") ==
-          "column \"n\" of \"target\" is bigint, the plan has integer; "
-          "change the plan, or ALTER TABLE \"target\" ALTER COLUMN \"n\" TYPE integer");
+          "column \"n\" of \"public\".\"target\" is bigint, the plan has integer; "
+          "change the plan, or ALTER TABLE \"public\".\"target\" ALTER COLUMN \"n\" TYPE integer");
   }
   SECTION("too short") {
     CHECK(one("ALTER TABLE target ALTER COLUMN name TYPE varchar(9)") ==
-          "column \"name\" of \"target\" is character varying(9), too short for the plan's varchar(10); "
-          "change the plan, or ALTER TABLE \"target\" ALTER COLUMN \"name\" TYPE varchar(10)");
+          "column \"name\" of \"public\".\"target\" is character varying(9), too short for the plan's "
+          "varchar(10); "
+          "change the plan, or ALTER TABLE \"public\".\"target\" ALTER COLUMN \"name\" TYPE varchar(10)");
   }
   SECTION("too short for text") {
     plan.columns[1].type = column_type::text;
@@ -127,17 +129,17 @@ TEST_CASE_METHOD(fixture, "each difference between table and plan is one problem
   }
   SECTION("not null, and not written") {
     CHECK(one("ALTER TABLE target ADD COLUMN more int NOT NULL") ==
-          "column \"more\" of \"target\" must not be null, and the plan does not write it; "
+          "column \"more\" of \"public\".\"target\" must not be null, and the plan does not write it; "
           "add it to the plan, or give it a default");
   }
   SECTION("generated") {
     CHECK(one("ALTER TABLE target DROP COLUMN n; ALTER TABLE target ADD COLUMN n int GENERATED ALWAYS AS (1) "
-              "STORED") == "column \"n\" of \"target\" is generated; leave it out of the plan");
+              "STORED") == "column \"n\" of \"public\".\"target\" is generated; leave it out of the plan");
   }
   SECTION("json is not jsonb") {
     plan.columns[1].type = column_type::jsonb;
     CHECK(one("ALTER TABLE target ALTER COLUMN name TYPE json USING 'null'")
-              .starts_with("column \"name\" of \"target\" is json,"));
+              .starts_with("column \"name\" of \"public\".\"target\" is json,"));
   }
 }
 
@@ -176,7 +178,9 @@ TEST_CASE_METHOD(fixture, "a role without rights is told which to grant") {
       "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sluice TO etl");
   const auto granted = problems();
   // What check asks for is enough.
-  const auto loads = pg::load_plan::make(plan, pg::load_mode::exactly_once);
+  const auto target = tests::run(loop, pg::read_target(c, plan)).value();
+  const auto loads =
+      pg::load_plan::make(plan, pg::load_mode::exactly_once, pg::bad_messages::quarantine, target).value();
   copy::segment s({.rows_max = 10, .row_bytes = 10, .body_bytes = 10, .handle_bytes = 10});
   REQUIRE(s.add_refused({}, {.reason = "not_json"}));
   const auto set_aside = tests::run(loop, pg::load(c, loads, s, nullptr, true));
@@ -189,7 +193,7 @@ TEST_CASE_METHOD(fixture, "a role without rights is told which to grant") {
         without_schema.end());
   CHECK(
       without_tables ==
-      lines{"table \"target\" may not be written; GRANT INSERT ON \"target\" TO \"etl\"",
+      lines{"table \"public\".\"target\" may not be written; GRANT INSERT ON \"public\".\"target\" TO \"etl\"",
             "table sluice.ledger may not be written; GRANT INSERT, SELECT ON sluice.ledger TO \"etl\"",
             "table sluice.quarantine may not be written; GRANT INSERT ON sluice.quarantine TO \"etl\"",
             "the upkeep of the ledger may not be called; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sluice TO "
@@ -210,9 +214,8 @@ TEST_CASE_METHOD(
   db.sql("GRANT USAGE ON SCHEMA events TO etl; REVOKE TEMPORARY ON DATABASE " +
          db.value("SELECT current_database()") + " FROM PUBLIC");
   const auto refused = [&] {
-    auto loads = pg::load_plan::make(plan, pg::load_mode::upsert);
     const auto target = tests::run(loop, pg::read_target(c, plan)).value();
-    const auto fits = loads.fit(plan, pg::load_mode::upsert, target);
+    const auto fits = pg::load_plan::make(plan, pg::load_mode::upsert, pg::bad_messages::quarantine, target);
     REQUIRE_FALSE(fits.has_value());
     return fits.error().fix;
   };
@@ -236,7 +239,7 @@ TEST_CASE_METHOD(fixture,
   init();
   const auto refused = [&] {
     const lines found = problems();
-    return found.size() == 1 && found[0].starts_with("table \"target\" is unlogged");
+    return found.size() == 1 && found[0].starts_with("table \"public\".\"target\" is unlogged");
   };
   db.sql("ALTER TABLE target SET UNLOGGED");
   CHECK(refused());
@@ -262,28 +265,29 @@ TEST_CASE_METHOD(fixture,
          "; CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;"
          "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO kept VALUES (NEW.n, "
          "NEW.name); RETURN NULL; END $$");
-  refused("CREATE FOREIGN TABLE target " + columns + " SERVER s", "\"target\" is a foreign table");
+  refused("CREATE FOREIGN TABLE target " + columns + " SERVER s", "\"public\".\"target\" is a foreign table");
   db.sql("DROP FOREIGN TABLE target");
   refused(
       "CREATE VIEW target AS SELECT * FROM kept; CREATE TRIGGER f INSTEAD OF INSERT ON target FOR EACH ROW "
       "EXECUTE FUNCTION f()",
-      "\"target\" is a view");
+      "\"public\".\"target\" is a view");
   db.sql("DROP VIEW target");
-  refused("CREATE MATERIALIZED VIEW target AS SELECT * FROM kept", "\"target\" is a materialized view");
+  refused("CREATE MATERIALIZED VIEW target AS SELECT * FROM kept",
+          "\"public\".\"target\" is a materialized view");
   db.sql("DROP MATERIALIZED VIEW target");
-  refused("CREATE SEQUENCE target", "\"target\" is a sequence");
+  refused("CREATE SEQUENCE target", "\"public\".\"target\" is a sequence");
   db.sql("DROP SEQUENCE target");
-  refused("CREATE INDEX target ON kept (n)", "\"target\" is no table");
+  refused("CREATE INDEX target ON kept (n)", "\"public\".\"target\" is no table");
   db.sql("DROP INDEX target");
   refused("CREATE TABLE target " + columns +
               " PARTITION BY RANGE (n); CREATE TABLE low PARTITION OF target FOR VALUES FROM (0) TO (10); "
               "CREATE FOREIGN TABLE high PARTITION OF target FOR VALUES FROM (10) TO (20) SERVER s",
-          "a partition of \"target\" is a foreign table");
+          "a partition of \"public\".\"target\" is a foreign table");
   refused(
       "CREATE TABLE target " + columns +
           "; CREATE TABLE child () INHERITS (target); CREATE TRIGGER f BEFORE INSERT ON target FOR EACH ROW "
           "EXECUTE FUNCTION f()",
-      "a trigger of \"target\" may bring rows to its children");
+      "a trigger of \"public\".\"target\" may bring rows to its children");
   db.sql("ALTER TABLE target DISABLE TRIGGER f");
   CHECK(problems() == lines{});
 }
@@ -297,7 +301,9 @@ TEST_CASE_METHOD(fixture, "the trigger by which TimescaleDB guards a hypertable 
       "INSERT ON target FOR EACH ROW EXECUTE FUNCTION _timescaledb_functions.insert_blocker()");
   CHECK(problems() == lines{});
   db.sql("ALTER FUNCTION _timescaledb_functions.insert_blocker() SET SCHEMA public");
-  CHECK(problems() ==
-        lines{"a trigger of \"target\" may bring rows to its children, where they cannot be counted; "
-              "partition it with PARTITION BY, or name one of the children"});
+  CHECK(
+      problems() ==
+      lines{
+          "a trigger of \"public\".\"target\" may bring rows to its children, where they cannot be counted; "
+          "partition it with PARTITION BY, or name one of the children"});
 }

@@ -35,7 +35,7 @@ struct load_fixture {
   boost::asio::io_context loop;
   sluice::pg::connection c{loop.get_executor(), db.options()};
   sluice::record::plan plan = target_plan();
-  sluice::pg::load_plan loads = sluice::pg::load_plan::make(plan, sluice::pg::load_mode::exactly_once);
+  sluice::pg::load_plan loads;
   std::int64_t now_ms = db.number("SELECT (extract(epoch FROM now()) * 1000)::bigint");
 
   load_fixture() {
@@ -43,6 +43,19 @@ struct load_fixture {
     const auto made = run(loop, sluice::pg::init_db(c, plan));
     INFO((made ? "" : made.error().line()));
     REQUIRE(made.has_value());
+    loads = planned();
+  }
+
+  /// As `sluice` makes it for the table as it is.
+  sluice::pg::load_plan planned(sluice::pg::load_mode mode = sluice::pg::load_mode::exactly_once,
+                                sluice::pg::bad_messages bad = sluice::pg::bad_messages::quarantine) {
+    const auto found = run(loop, sluice::pg::read_target(c, plan));
+    INFO((found ? "" : found.error().line()));
+    REQUIRE(found.has_value());
+    auto made = sluice::pg::load_plan::make(plan, mode, bad, *found);
+    INFO((made ? "" : made.error().line()));
+    REQUIRE(made.has_value());
+    return *std::move(made);
   }
 
   static sluice::record::plan target_plan() {

@@ -61,7 +61,7 @@ struct login_rates : tests::load_fixture {
   double time_loads(pg::load_mode mode, bool outcome_unknown, int set_aside_each = 0,
                     mask::sealer* sealer = nullptr) {
     db.sql("TRUNCATE user_logins, sluice.ledger, sluice.quarantine");
-    const pg::load_plan made = pg::load_plan::make(plan, mode);
+    const pg::load_plan made = planned(mode);
     double spent = 0;
     for (int n = 0; n < segments; ++n) {
       copy::segment s = logins(n * segment_rows, set_aside_each);
@@ -77,7 +77,7 @@ struct login_rates : tests::load_fixture {
   /// The same bytes with libpq alone: COPY of ledger and table in one transaction, from memory.
   double time_plain_copy(bool with_ledger) {
     db.sql("TRUNCATE user_logins, sluice.ledger");
-    const std::string target = pg::load_plan::make(plan, pg::load_mode::exactly_once).copy_rows;
+    const std::string target = planned().copy_rows;
     double spent = 0;
     for (int n = 0; n < segments; ++n) {
       const copy::segment s = logins(n * segment_rows);

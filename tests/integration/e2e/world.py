@@ -64,9 +64,11 @@ class World:
 
     # -- the database --------------------------------------------------------------------------------------------------------
     def sql(self, statement, database=None):
-        """Rows as lists of texts; NULL is None."""
+        """Rows as lists of texts; NULL is None. Tables without a schema are those of public: the role is called sluice, and by its
+        own path they would be in schema sluice."""
         command = ["psql", "-XqAt", "-F", "\x1f", "-P", "null=\x02", "-v", "ON_ERROR_STOP=1", "-d", database or self.database]
-        done = subprocess.run([*command, "-c", statement], capture_output=True, text=True, timeout=60)
+        env = os.environ | {"PGOPTIONS": "-c search_path=public"}
+        done = subprocess.run([*command, "-c", statement], env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return [[None if v == "\x02" else v for v in line.split("\x1f")] for line in done.stdout.splitlines()]
 

@@ -89,13 +89,52 @@ TEST_CASE("failures that are not the server's are told apart") {
   CHECK(told("fe_sendauth: no password supplied\n", true).code == errc::missing_credentials);
 }
 
-TEST_CASE("TLS that the other side broke off is the link's fault: it may pass") {
+namespace {
+
+const std::string to_server = "connection to server at \"db\" (10.0.0.1), port 5432 failed: ";
+
+}  // namespace
+
+TEST_CASE("TLS that fails now and may hold next time is the link's fault") {
   for (const char* text :
        {"SSL SYSCALL error: EOF detected", "SSL SYSCALL error: Connection reset by peer",
-        "SSL error: unexpected eof while reading", "SSL connection has been closed unexpectedly"}) {
+        "SSL error: unexpected eof while reading", "SSL connection has been closed unexpectedly",
+        "server sent an error response during SSL exchange",
+        "could not fork new process for connection: Resource temporarily unavailable",
+        "could not send SSL negotiation packet: Connection reset by peer",
+        "could not send SSL negotiation packet: Broken pipe", "could not establish SSL connection: x",
+        "received invalid response to SSL negotiation: H", "received unencrypted data after SSL response",
+        "SSL error: tlsv1 alert internal error", "SSL error: sslv3 alert handshake failure",
+        "SSL error: tlsv1 alert user cancelled", "SSL error: decryption failed or bad record mac",
+        "could not initialize SSL connection: out of memory", "SSL error code 1", "no SSL error reported"}) {
     INFO(text);
-    CHECK(classify(told(std::string("... failed: ") + text + "\n")) == verdict::reconnect);
+    CHECK(classify(told(to_server + text + "\n")) == verdict::reconnect);
   }
+}
+
+TEST_CASE("TLS that will fail next time, too, is refused: certificates, no TLS, no common version") {
+  for (const char* text :
+       {"server does not support SSL, but SSL was required", "SSL error: certificate verify failed",
+        "server certificate for \"a.example\" does not match host name \"db\"",
+        "root certificate file \"/root/.postgresql/root.crt\" does not exist",
+        "could not read root certificate file \"x\": no certificate or crl found",
+        "could not read certificate file \"x\": No such file or directory",
+        "certificate present, but not private key file \"x\"", "could not load private key file \"x\": y",
+        "private key file \"x\" has group or world access", "SSL error: tlsv1 alert unknown ca",
+        "SSL error: tlsv13 alert certificate required", "SSL error: sslv3 alert certificate expired",
+        "SSL error: unsupported protocol", "SSL error: tlsv1 alert protocol version",
+        "SSL error: wrong version number", "SSL error: no protocols available"}) {
+    INFO(text);
+    CHECK(told(to_server + text + "\n").code == errc::tls_refused);
+  }
+}
+
+TEST_CASE("of several addresses all must refuse TLS for good") {
+  const std::string refused = to_server + "SSL error: certificate verify failed\n";
+  const std::string cut = to_server + "SSL SYSCALL error: EOF detected\n";
+  CHECK(told(refused + refused).code == errc::tls_refused);
+  CHECK(classify(told(refused + cut)) == verdict::reconnect);
+  CHECK(classify(told(cut + refused)) == verdict::reconnect);
 }
 
 TEST_CASE("a text that nobody knows is not shown") {
