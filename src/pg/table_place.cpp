@@ -85,13 +85,13 @@ awaitable<result<table_place>> find_table(connection& c, std::string schema, std
   auto found = co_await c.execute(place_sql, std::move(names));
   co_await c.rollback();
   if (!found) co_return std::move(found.error().why).in(context);
-  const auto& row = found->values.at(0);
-  if (row.at(3) != *session) co_return changes_connections(c.options());
-  co_return table_place{.schema = row.at(0).value_or(std::move(schema)),
+  const auto& seen = found->values.at(0);
+  if (seen.at(3) != *session) co_return changes_connections(c.options());
+  co_return table_place{.schema = seen.at(0).value_or(std::move(schema)),
                         .table = std::move(table),
-                        .oid = row.at(1).value_or(""),
-                        .usable = row.at(2) != "f",
-                        .mislaid = row.at(4) == "t"};
+                        .oid = seen.at(1).value_or(""),
+                        .usable = seen.at(2) != "f",
+                        .mislaid = seen.at(4) == "t"};
 }
 
 }  // namespace sluice::pg

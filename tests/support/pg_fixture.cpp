@@ -191,6 +191,11 @@ const std::string& pg_database::socket_directory() const {
   return server::get().directory();
 }
 
+void pg_database::end_sessions() {
+  sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND "
+      "pid <> pg_backend_pid()");
+}
+
 std::size_t pg_database::statements_logged() const {
   std::ifstream log(server::get().directory() + "/data/log");
   std::size_t found = 0;

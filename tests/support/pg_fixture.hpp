@@ -30,6 +30,8 @@ class pg_database {
   /// SLUICE_TEST_POOLER is its mode: transaction, session or statement.
   sluice::pg::connect_options options() const;
   const std::string& socket_directory() const;
+  /// All but its own, so that what is set for the database applies to a pooler's connections, too.
+  void end_sessions();
   /// Queries so far, each of one or several statements, of all sessions with log_statement = all.
   std::size_t statements_logged() const;
 

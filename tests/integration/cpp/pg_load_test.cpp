@@ -30,6 +30,7 @@ TEST_CASE_METHOD(load_fixture, "a segment is loaded in one try: rows, keys, noth
 TEST_CASE_METHOD(load_fixture, "a load is two round trips, and three where it claims") {
   db.sql("ALTER TABLE target ADD PRIMARY KEY (n)");
   db.sql("ALTER DATABASE " + c.options().database + " SET log_statement = 'all'");
+  db.end_sessions();
   c = pg::connection(loop.get_executor(), db.options());
   REQUIRE(tests::run(loop, c.connect()).has_value());
   const auto queries = [&](int first, bool outcome_unknown) {
@@ -309,6 +310,7 @@ TEST_CASE_METHOD(load_fixture, "what is not one row's fault loads nothing and sa
   SECTION("the standby is read only") {
     db.sql("ALTER DATABASE " + db.options().database + " SET default_transaction_read_only = on");
     c.close();
+    db.end_sessions();
     REQUIRE(tests::run(loop, c.connect()).has_value());
     const auto got = load(s);
     REQUIRE_FALSE(got.has_value());
