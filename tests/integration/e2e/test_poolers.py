@@ -92,12 +92,12 @@ def without_role(world):
 
 
 def send(world, first=0):
-    lines = [{"device": f"d{i}", "state": i % 7} for i in range(first, first + GOOD)]
-    lines += [{"device": f"bad{i}", "state": 1000 + i if i % 2 else "x"} for i in range(first, first + BAD)]
+    lines = [{"device": f"d{i}", "state": i % 7, "group": f"g{i % 7}"} for i in range(first, first + GOOD)]
+    lines += [{"device": f"bad{i}", "state": 1000 + i if i % 2 else "x", "group": "bad"} for i in range(first, first + BAD)]
     file = world.folder / "messages.ndjson"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    in_groups = ["--group-by", "/state"] if "fifo" in world.env["SLUICE_QUEUE"] else []
-    world.ok("send", file, "--create", *in_groups, env=world.env)
+    in_groups = ["--group-by", "/group"] if "fifo" in world.env["SLUICE_QUEUE"] else []
+    world.ok("send", file, *(in_groups or ["--create"]), env=world.env)
 
 
 @pytest.mark.parametrize("mode", MODES)

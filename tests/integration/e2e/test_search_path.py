@@ -20,6 +20,7 @@ from = "/n"
 @pytest.fixture
 def numbers(world):
     """The cluster's own role is called sluice, and has "$user", public as its path."""
+    world.restart_queue("--queue", "login-queue")
     use_plan(world, "numbers")
     return world
 
@@ -165,6 +166,6 @@ def test_the_table_of_a_benchmark_is_beside_the_real_one(numbers):
     numbers.ok("init-db", env=numbers.env)
     load(numbers, 0)
     file = numbers.folder / "messages.ndjson"
-    done = numbers.ok("bench", file, env=numbers.env)
-    assert "checked: 10 messages, 10 rows" in done.stdout, done.stdout
+    done = numbers.ok("bench", file, "--count", 100, env=numbers.env)
+    assert "checked: 100 messages, 100 rows" in done.stdout, done.stdout
     assert tables(numbers) == {"public": 10}
