@@ -66,6 +66,10 @@ failure refused(const connect_options& o, std::string_view code) {
 
 /// What one attempt says of TLS that will be so next time, too.
 std::optional<failure> lasting_tls(std::string_view attempt, const std::string& at) {
+  // Before it stands the host, which may be called anything.
+  constexpr std::string_view reason_follows = " failed: ";
+  if (const auto end = attempt.find(reason_follows); end != attempt.npos)
+    attempt.remove_prefix(end + reason_follows.size());
   const auto mentions = [&](std::string_view word) { return attempt.find(word) != attempt.npos; };
   const auto any = [&](auto... words) { return (mentions(words) || ...); };
   if (mentions("does not support SSL")) {

@@ -129,6 +129,12 @@ TEST_CASE("TLS that will fail next time, too, is refused: certificates, no TLS, 
   }
 }
 
+TEST_CASE("a host's name says nothing of TLS") {
+  CHECK(classify(
+            told("connection to server at \"certificates.example\" (10.0.0.1), port 5432 failed: SSL SYSCALL "
+                 "error: EOF detected\n")) == verdict::reconnect);
+}
+
 TEST_CASE("of several addresses all must refuse TLS for good") {
   const std::string refused = to_server + "SSL error: certificate verify failed\n";
   const std::string cut = to_server + "SSL SYSCALL error: EOF detected\n";
