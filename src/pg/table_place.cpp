@@ -35,17 +35,19 @@ failure changes_connections(const connect_options& o) {
           "set pool_mode to transaction or session for this database, or connect without the pooler"};
 }
 
-/// Gives the process of the server that has the transaction, and a failure where a pooler lets none begin:
-/// PgBouncer in statement mode ends a client that tries, with a code that it has for all that goes wrong. So
-/// it is asked twice, each time after a statement that any pool answers that has a connection for us.
+/// Gives the process of the server that has the transaction, and a failure where a pooler lets none begin.
+/// PgBouncer in statement mode ends a client that tries, in no way of its own. So it is asked three times,
+/// each time after a statement that is answered.
 awaitable<result<std::string>> begin_alone(connection& c) {
-  for (int tries = 0;; ++tries) {
+  constexpr int tries_max = 3;
+  for (int tries = 1;; ++tries) {
     if (auto answers = co_await c.query("SELECT 1"); !answers) co_return answers.error().why;
     auto begun =
         co_await c.query("BEGIN; SET LOCAL search_path TO DEFAULT; SELECT pg_catalog.pg_backend_pid()");
     if (begun) co_return begun->values.at(0).at(0).value();
-    if (begun.error().why.code != sqlstate("08P01")) co_return begun.error().why;
-    if (tries > 0) co_return changes_connections(c.options());
+    const error_code code = begun.error().why.code;
+    if (code != sqlstate("08P01") && code != errc::connection_closed) co_return begun.error().why;
+    if (tries == tries_max) co_return changes_connections(c.options());
     if (auto connected = co_await c.connect(); !connected) co_return connected.error();
   }
 }
