@@ -61,6 +61,7 @@ void allow_open_files() {
 struct worker {
   boost::asio::io_context loop{1};
   std::optional<mask::sealer> seal;
+  pg::load_history history;
   std::unique_ptr<pipeline::lane> lane;
   result<> outcome;
   std::exception_ptr broken;
@@ -191,7 +192,7 @@ result<> service::make_lane(worker& w) {
     if (config_.bad == pg::bad_messages::dlq)
       letters = std::make_unique<pipeline::dead_letters>(executor, shared, dead_letter_url_, counters_);
     return std::make_unique<pipeline::pg_sink>(executor, config_.database, load_plan_, w.seal,
-                                               std::move(letters), counters_);
+                                               std::move(letters), w.history, queue_.is_fifo(), counters_);
   };
   // At idle one loop looks out for messages, and calls the others; a drain needs them all at once.
   const bool looks_out = until_empty_ || workers_.empty();

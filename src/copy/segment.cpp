@@ -1,5 +1,6 @@
 #include "copy/segment.hpp"
 
+#include <algorithm>
 #include <boost/assert.hpp>
 #include <cstring>
 #include <limits>
@@ -63,8 +64,23 @@ void segment::refuse(std::size_t index, refusal why) {
   slot& s = slots_.at(index);
   BOOST_ASSERT(s.refusal_index < 0);
   s.refusal_index = static_cast<std::int32_t>(refusals_.size());
-  s.row_count = 0;
+  rows_refused_.push_back(std::exchange(s.row_count, 0));
   refusals_.push_back(std::move(why));
+}
+
+void segment::forgive(std::size_t kept) {
+  BOOST_ASSERT(kept <= refusals_.size());
+  for (slot& s : slots_) {
+    if (s.refusal_index < static_cast<std::int32_t>(kept)) continue;
+    s.row_count = rows_refused_[static_cast<std::size_t>(s.refusal_index)];
+    s.refusal_index = -1;
+  }
+  refusals_.resize(kept);
+  rows_refused_.resize(kept);
+}
+
+bool segment::is_held_back(std::size_t index) const noexcept {
+  return std::ranges::binary_search(held_back_, index);
 }
 
 void segment::make_room(std::size_t row_bytes, std::size_t body_bytes, std::size_t handle_bytes) {
@@ -85,6 +101,9 @@ void segment::clear() noexcept {
   handles_.clear();
   slots_.clear();
   refusals_.clear();
+  rows_refused_.clear();
+  first_open_ = 0;
+  held_back_.clear();
 }
 
 }  // namespace sluice::copy

@@ -82,6 +82,8 @@ class segment {
   /// Turns a good message into one set aside (the table refused it). Its bytes stay; loads skip it. It loses
   /// its business key, as that is of rows: the same event, mended and sent again, is no duplicate.
   void refuse(std::size_t index, refusal why);
+  /// Takes back all refusals but the first `kept`: their messages are good again.
+  void forgive(std::size_t kept);
   /// Makes room for one message of this size in an empty segment.
   void make_room(std::size_t row_bytes, std::size_t body_bytes, std::size_t handle_bytes);
 
@@ -105,6 +107,17 @@ class segment {
     return handles_.text(s.handle_offset + s.handle_bytes + s.group_bytes, s.trace_bytes);
   }
   std::chrono::steady_clock::time_point hidden_until() const noexcept;  ///< the earliest of its messages
+
+  // A batch may be loaded in parts, each in a transaction of its own, in the order of its messages.
+  /// Messages before this one are committed or held back; it and those behind it are open.
+  std::size_t first_open() const noexcept { return first_open_; }
+  std::size_t open() const noexcept { return slots_.size() - first_open_; }
+  /// The next `count` open messages are committed.
+  void commit(std::size_t count) noexcept { first_open_ += count; }
+  /// The next open message stays in the queue for now, though it is not refused.
+  void hold_back() { held_back_.push_back(first_open_++); }
+  bool is_held_back(std::size_t index) const noexcept;
+  std::size_t held_back() const noexcept { return held_back_.size(); }
   void clear() noexcept;
 
  private:
@@ -112,6 +125,9 @@ class segment {
   arena rows_, bodies_, handles_;
   std::vector<slot> slots_;
   std::vector<refusal> refusals_;
+  std::vector<std::uint32_t> rows_refused_;  ///< `row_count` of each before it was refused
+  std::size_t first_open_ = 0;
+  std::vector<std::size_t> held_back_;  ///< in order
 };
 
 }  // namespace sluice::copy

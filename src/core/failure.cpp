@@ -27,6 +27,7 @@ struct sluice_category_type final : boost::system::error_category {
       case errc::bad_answer: return "bad answer";
       case errc::too_large: return "too large";
       case errc::schema_mismatch: return "table does not fit the plan";
+      case errc::table_refuses: return "table takes no row";
       case errc::bad_message: return "bad message";
       case errc::cancelled: return "cancelled";
     }

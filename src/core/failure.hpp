@@ -25,6 +25,7 @@ enum class errc {
   bad_answer,         ///< the peer sent what the protocol does not allow
   too_large,          ///< over a limit of ours
   schema_mismatch,    ///< the table is not what the plan wants
+  table_refuses,      ///< the table takes no row at all, good ones neither
   bad_message,        ///< a message that cannot become a row
   cancelled,          ///< we were asked to stop
 };

@@ -88,6 +88,7 @@ verdict classify_own(errc e) noexcept {
     case errc::timed_out:
     case errc::connection_closed:
     case errc::bad_answer: return verdict::reconnect;
+    case errc::table_refuses: return verdict::retry;
     case errc::bad_message: return verdict::bad_row;
     case errc::bad_configuration:
     case errc::missing_credentials:
@@ -125,6 +126,10 @@ verdict classify(const error_code& code) noexcept {
 
 verdict classify(const failure& f) noexcept {
   return classify(f.code);
+}
+
+bool is_too_slow(const failure& f) noexcept {
+  return f.code == errc::timed_out || f.code == sqlstate("57014") || f.code == sqlstate("55P03");
 }
 
 }  // namespace sluice

@@ -30,4 +30,7 @@ constexpr bool may_pass(verdict v) noexcept {
 verdict classify(const failure& f) noexcept;
 verdict classify(const error_code& code) noexcept;
 
+/// Of a transaction: it took too long, or waited too long for a lock. A smaller one may pass.
+bool is_too_slow(const failure& f) noexcept;
+
 }  // namespace sluice

@@ -193,6 +193,16 @@ bool check_kind(const row& target, const std::string& name, std::vector<failure>
   return true;
 }
 
+/// Whether Citus keeps the table, or one of ours, in shards.
+awaitable<query_result> look_for_shards(connection& c, std::vector<std::optional<std::string>> target) {
+  auto found = co_await c.query("SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL");
+  if (!found || !yes(found->values.at(0), 0)) co_return found;
+  co_return co_await c.execute(R"(
+SELECT count(*) > 0 FROM pg_catalog.pg_dist_partition JOIN pg_class ON pg_class.oid = logicalrelid
+WHERE pg_class.oid = $1::oid OR relnamespace = to_regnamespace('sluice'))",
+                               std::move(target));
+}
+
 awaitable<query_result> look_up_own(connection& c) {
   // Asked of pg_class by name: to_regclass fails where the schema may not be used.
   const std::string sql = fmt::format(R"(
@@ -254,6 +264,13 @@ awaitable<result<>> look_at(connection& c, const record::plan& p, const table_pl
     problems.push_back(
         mismatch(fmt::format("table {} may not be written", name),
                  fmt::format("GRANT INSERT ON {} TO {}", name, quote_identifier(c.options().user))));
+  }
+  auto shards = co_await look_for_shards(c, oid);
+  if (!shards) co_return std::move(shards.error().why).in("look for shards of " + name);
+  if (yes(shards->values.at(0), 0)) {
+    problems.push_back(mismatch(
+        fmt::format("Citus distributes {} or the ledger: what one transaction did there is not known", name),
+        fmt::format("SELECT undistribute_table('{}'), or name a table of one database", name)));
   }
   co_return result<>();
 }

@@ -1,15 +1,14 @@
 #include "pg/claims.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace sluice::pg {
 
 void claims::begin() {
   refused_ = segment_.refused();
-  chosen_.assign(segment_.size(), true);
-  for (std::size_t i = 0; i < segment_.size(); ++i) {
-    if (is_left(i)) chosen_[i] = false;
-  }
+  chosen_.assign(segment_.size(), false);
+  for (std::size_t i = part_.first; i < std::min(part_.last, segment_.size()); ++i) chosen_[i] = !is_left(i);
   with_event_.clear();
   events_.clear();
 }

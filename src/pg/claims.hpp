@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <set>
 #include <vector>
 
@@ -11,14 +12,21 @@
 
 namespace sluice::pg {
 
-/// Which messages of a segment one transaction is to commit: those that no ledger has. Asks nothing itself;
-/// the loader does.
+/// Neighbours in a segment: what one transaction loads.
+struct segment_part {
+  std::size_t first = 0;
+  std::size_t last = SIZE_MAX;  ///< behind the last; the segment's end, if that comes before
+};
+
+/// Which messages of a part of a segment one transaction is to commit: those that no ledger has. Asks nothing
+/// itself; the loader does.
 ///
 /// A message is claimed by its id, whatever becomes of it, and where the plan has a business key its row is
 /// claimed by that, too. What is set aside has no business key, so that its event may be sent again, mended.
 class claims {
  public:
-  claims(const copy::segment& s, const load_plan& plan) : segment_(s), plan_(plan) {}
+  claims(const copy::segment& s, const load_plan& plan, segment_part part = {})
+      : segment_(s), plan_(plan), part_(part) {}
 
   /// Chooses all but those that stay in the queue.
   void begin();
@@ -50,6 +58,7 @@ class claims {
 
   const copy::segment& segment_;
   const load_plan& plan_;
+  segment_part part_;
   ledger asked_ = ledger::none;
   ledger_keys keys_{segment_, ledger::none, {}};
   std::vector<bool> chosen_;

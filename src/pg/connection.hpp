@@ -42,12 +42,13 @@ struct connect_options {
 /// a user's data).
 struct server_error {
   failure why{};
-  std::string column{};  ///< PG_DIAG_COLUMN_NAME, or from CONTEXT ("column x")
+  std::string column{};  ///< PG_DIAG_COLUMN_NAME
   std::string constraint{};
   std::string table{};  ///< the table that refused; of a partitioned one, the partition
   /// A trigger's RAISE, or a policy of row security: said of the row, whatever the SQLSTATE.
   bool raised = false;
-  std::optional<std::uint64_t> copy_line{};  ///< 1-based tuple number, from CONTEXT "COPY t, line n"
+  /// The only line of CONTEXT that begins with COPY, for parse_copy_context. Never shown.
+  std::string copy_context{};
   std::size_t statement = 0;  ///< which statement of the query it was, from 0: as many had succeeded before
 };
 

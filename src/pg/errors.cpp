@@ -146,13 +146,25 @@ std::string connect_options::where() const {
   return fmt::format("{}/{} as {}", endpoint(*this), database, user);
 }
 
-copy_place parse_copy_context(std::string_view context) {
-  while (context.ends_with('\n')) context.remove_suffix(1);
-  if (const auto line = context.rfind('\n'); line != context.npos) context.remove_prefix(line + 1);
+std::string_view copy_context(std::string_view context) noexcept {
   constexpr std::string_view keyword = "COPY ";
-  const auto comma = context.find(", ");
-  if (!context.starts_with(keyword) || comma == context.npos) return {};
-  std::string_view rest = context.substr(comma + 2);
+  std::string_view only;
+  while (!context.empty()) {
+    const std::string_view line = context.substr(0, context.find('\n'));
+    context.remove_prefix(std::min(context.size(), line.size() + 1));
+    if (!line.starts_with(keyword)) continue;
+    if (!only.empty()) return {};
+    only = line.substr(keyword.size());
+  }
+  return only;
+}
+
+copy_place parse_copy_context(std::string_view line, std::string_view relation) {
+  std::string_view rest = line;
+  if (!rest.starts_with(relation)) return {};
+  rest.remove_prefix(relation.size());
+  if (!rest.starts_with(", ")) return {};
+  rest.remove_prefix(2);
   const auto blank = rest.find(' ');
   if (blank == rest.npos || std::ranges::any_of(rest.substr(0, blank), is_digit)) return {};
   rest.remove_prefix(blank + 1);
@@ -211,12 +223,10 @@ server_error read_error(const PGresult* result, const connect_options& o) {
                          fmt::format("PostgreSQL at {} answered SQLSTATE {}{}", o.where(), code,
                                      found ? fmt::format(" ({})", known->name) : ""),
                          found ? std::string(known->fix) : ""}};
-  copy_place place = parse_copy_context(field(result, PG_DIAG_CONTEXT));
+  e.copy_context = copy_context(field(result, PG_DIAG_CONTEXT));
   e.column = field(result, PG_DIAG_COLUMN_NAME);
-  if (e.column.empty()) e.column = std::move(place.column);
   e.constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
   e.table = field(result, PG_DIAG_TABLE_NAME);
-  e.copy_line = place.line;
   // The C function that raised it: of the server's fields the only one that tells a RAISE (pl_exec.c) or a
   // policy (execMain.c) from a missing privilege or table with the same SQLSTATE.
   const std::string function = field(result, PG_DIAG_SOURCE_FUNCTION);

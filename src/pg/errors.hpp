@@ -20,10 +20,14 @@ struct copy_place {
   bool operator==(const copy_place&) const = default;
 };
 
-/// From an error's CONTEXT, whose last line is `COPY <table>, line <n>[, column <name>]` in the server's
-/// language (copyfrom.c, CopyFromErrorCallback). Gives nothing where a language has another order. Not to be
-/// trusted when the table's name has a comma: `t, line 7` is a name too.
-copy_place parse_copy_context(std::string_view context);
+/// The line of an error's CONTEXT that begins with COPY, without that word: `<table>, line <n>[, column
+/// <name>]` in the server's language (copyfrom.c, CopyFromErrorCallback). Empty unless there is exactly one:
+/// a trigger, a foreign table or an extension may copy, too.
+std::string_view copy_context(std::string_view context) noexcept;
+
+/// Where in the COPY into `relation` (its name alone) the server stopped. Gives nothing where the line is of
+/// another relation, as Citus names its shard, or a language has another order.
+copy_place parse_copy_context(std::string_view line, std::string_view relation);
 
 /// Why PQconnectPoll failed. `libpq_text` is PQerrorMessage under PQERRORS_SQLSTATE: libpq has no accessor
 /// for the SQLSTATE of a refused connection, but this verbosity makes it all that is said of the server's

@@ -14,6 +14,7 @@ namespace {
 constexpr std::string_view begin_sql = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// Not a name that older versions left in sessions that a pooler may keep.
 constexpr std::string_view staging = "pg_temp.sluice_staging";
+constexpr std::string_view staging_name = "sluice_staging";
 /// Into a column that is GENERATED ALWAYS AS IDENTITY, too, as COPY does.
 constexpr std::string_view as_given = "OVERRIDING SYSTEM VALUE";
 
@@ -122,7 +123,7 @@ result<load_plan> load_plan::make(const record::plan& p, load_mode mode, bad_mes
   made.begin = fmt::format("{}; {}", begin_sql, local_settings(t.statement_timeout));
   for (const record::column& c : p.columns) made.columns.push_back(c.name);
   made.copy_rows = copy_into(made.target, made.columns);
-  made.lines_tell = p.table.find(',') == p.table.npos;
+  made.copied_into = p.table;
   if (mode == load_mode::upsert || t.row_security) {
     if (auto staged = made.stage(p, mode, t); !staged) return staged.error();
   }
@@ -160,7 +161,7 @@ result<> load_plan::stage(const record::plan& p, load_mode mode, const target_ta
   ++begin_statements;
   copy_rows = copy_into(staging, columns);
   clear_rows = fmt::format("DELETE FROM {}", staging);
-  lines_tell = true;
+  copied_into = staging_name;
   return {};
 }
 

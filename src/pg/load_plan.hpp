@@ -49,7 +49,7 @@ struct load_plan {
   std::string count_missing;         ///< of an upsert: rows whose key the table lacks, or has older
   std::string clear_rows;            ///< empties that table before the next rows
   std::vector<std::string> columns;
-  bool lines_tell = true;  ///< whether the line in a COPY's context can be told from the table's name
+  std::string copied_into;  ///< the name of the relation in a COPY's context
 
  private:
   result<> stage(const record::plan& p, load_mode mode, const target_table& t);

@@ -4,15 +4,16 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/assert.hpp>
 #include <iterator>
-#include <set>
 #include <utility>
 
 #include "copy/row_writer.hpp"
 #include "core/encoding.hpp"
 #include "core/verdict.hpp"
 #include "pg/claims.hpp"
-#include "pg/isolation.hpp"
+#include "pg/errors.hpp"
+#include "pg/refusal_search.hpp"
 
 namespace sluice::pg {
 namespace {
@@ -20,30 +21,52 @@ namespace {
 using boost::asio::awaitable;
 using clock = std::chrono::steady_clock;
 
-constexpr std::string_view foreign_key = "23503";
-constexpr std::string_view internal_error = "XX000";
-constexpr int rival_rounds_max = 4;
-
-/// How a transaction ended.
+/// How a transaction, or a step of it, has ended.
 enum class ending {
-  committed,
-  conflict,     ///< the ledger has one of the keys
-  row_refused,  ///< by the table, or dropped; who was found is marked
-  row_refused_at_commit,
+  good,           ///< go on; at the end of a transaction, it is committed
+  claim_again,    ///< roll back, and begin again in claim form
+  check_at_once,  ///< the same, with deferred constraints checked at once, so that they name the row
 };
 
 /// How the savepoint stands under which rows are tried.
-enum class savepoint { none, accepted, refused };
+enum class savepoint { none, kept, taken_back };
 
-/// Messages that the table refused, by their place in the segment, and why.
-using refusals = std::vector<std::pair<std::size_t, copy::refusal>>;
+bool is_one_of(std::string_view sqlstate, std::span<const std::string_view> states) {
+  return std::ranges::any_of(states, [&](std::string_view s) { return sqlstate.starts_with(s); });
+}
 
-/// One call of `load`: what it has found out, and what is true of each message.
+/// Whether rows may be to blame: whatever a row can meet on its way into the table, in a trigger or an
+/// extension. Not what asks to wait, and not what ended the connection.
+bool is_about_rows(const server_error& e) {
+  if (e.why.code.category() != sqlstate_category()) return false;
+  constexpr std::array<std::string_view, 7> to_wait = {"08", "25", "40", "53", "55P03", "57", "58"};
+  constexpr std::array<std::string_view, 3> lasting = {"57P04", "XX001", "XX002"};  // dropped, corrupted
+  const std::string state = to_string(sqlstate_text(e.why.code));
+  const verdict v = classify(e.why);
+  if (e.raised) return !may_pass(v) || !is_one_of(state, to_wait);
+  if (is_one_of(state, lasting)) return false;
+  return v == verdict::bad_row || v == verdict::fatal || state.starts_with("XX");
+}
+
+/// Not as the column's type has it: of all rows it means that the table is not what the plan wants.
+bool is_of_shape(std::string_view sqlstate) {
+  return sqlstate == "22P03" || sqlstate == "22P04";
+}
+
+/// One call of `load`: the transactions, and what is true of each message.
 class loading {
  public:
-  loading(connection& c, const load_plan& plan, copy::segment& s, mask::sealer* sealer,
-          const dead_letter_box* box)
-      : c_(c), plan_(plan), segment_(s), sealer_(sealer), box_(box), claims_(s, plan) {}
+  loading(connection& c, const load_plan& plan, copy::segment& s, mask::sealer* sealer, load_options o)
+      : c_(c),
+        plan_(plan),
+        segment_(s),
+        sealer_(sealer),
+        options_(o),
+        first_(o.part.first),
+        last_(std::min(o.part.last, s.size())),
+        refused_before_(s.refused()),
+        claims_(s, plan, o.part),
+        search_(s, claims_, o.history) {}
 
   awaitable<result<load_report>> run(bool outcome_unknown);
 
@@ -59,34 +82,37 @@ class loading {
   awaitable<result<ending>> fast();
   awaitable<result<ending>> careful(bool constraints_now);
   awaitable<result<ending>> begin_claiming(bool constraints_now);
+  awaitable<result<ending>> find_refused();
+  awaitable<result<row_answer>> try_rows(search_step step);
   std::size_t append_rows(std::string& sql) const;
-  awaitable<result<ending>> copy_in_runs();
-  awaitable<result<ending>> copy_with_parents(std::vector<std::size_t> messages);
-  void refuse_all(refusals& list);
-  awaitable<result<ending>> copy_these(std::vector<std::size_t> messages);
   awaitable<result<ending>> send_set_aside();
   awaitable<result<ending>> commit(bool constraints_now);
 
   copy_source source(std::span<const std::size_t> messages) const;
-  bool are_stored(std::span<const std::size_t> messages, const pg::rows& answer, std::size_t copy_at) const;
-  std::optional<std::size_t> culprit(std::span<const std::size_t> messages, const server_error& e) const;
-  copy::refusal refusal_for(const server_error& e) const;
+  std::uint64_t count_rows(std::span<const std::size_t> messages) const;
+  bool are_stored(std::uint64_t sent, const pg::rows& answer, std::size_t copy_at) const;
+  row_answer refusal(std::span<const std::size_t> messages, const server_error& e) const;
   std::string back_to_savepoint() const;
   std::string quarantine_sql() const;
   failure not_loaded(server_error e, std::string_view where) const;
+  failure held() const;
+  void remember();
   load_report report() const;
 
   connection& c_;
   const load_plan& plan_;
   copy::segment& segment_;
   mask::sealer* sealer_;
-  const dead_letter_box* box_;
+  load_options options_;
+  std::size_t first_, last_;  ///< of the messages to load
+  std::size_t refused_before_;
   claims claims_;
+  refusal_search search_;
+  server_error last_refusal_;
   std::vector<bool> sent_;  ///< to the dead-letter queue
-  refusals found_;          ///< by the COPYs of copy_these
   savepoint part_ = savepoint::none;
   bool claimed_ = false;
-  bool routed_anew_ = false;  ///< after partitions had changed
+  bool routed_anew_ = false;  ///< the claim, after partitions had changed
   int tries_ = 0;
   clock::time_point began_ = clock::now();
   clock::duration copying_{}, committing_{};
@@ -110,42 +136,46 @@ copy_source loading::source(std::span<const std::size_t> messages) const {
   return parts;
 }
 
-/// The message whose row the server named. Not trusted: a table's name that could pass for a place, and
-/// limits of the storage (class 54), which COPY finds when it writes a thousand buffered rows and lays on the
-/// last.
-std::optional<std::size_t> loading::culprit(std::span<const std::size_t> messages,
-                                            const server_error& e) const {
-  if (!e.copy_line || !plan_.lines_tell || to_string(sqlstate_text(e.why.code)).starts_with("54"))
-    return std::nullopt;
-  std::uint64_t line = *e.copy_line;
+std::uint64_t loading::count_rows(std::span<const std::size_t> messages) const {
+  std::uint64_t count = 0;
+  for (const std::size_t i : messages) count += segment_.slots()[i].row_count;
+  return count;
+}
+
+/// What a refusal says of these messages. The line is not trusted for limits of the storage (class 54), which
+/// COPY finds when it writes a thousand buffered rows and lays on the last. A trigger may put anything where
+/// a column's name should be: only the plan's own names pass.
+row_answer loading::refusal(std::span<const std::size_t> messages, const server_error& e) const {
+  const copy_place place = parse_copy_context(e.copy_context, plan_.copied_into);
+  const std::string& named = e.column.empty() ? place.column : e.column;
+  const bool known = std::ranges::find(plan_.columns, named) != plan_.columns.end();
+  const std::string state = to_string(sqlstate_text(e.why.code));
+  row_answer a{.what = row_answer::kind::refused,
+               .why = {.reason = "refused_by_table", .column = known ? named : "", .sqlstate = state},
+               .names_cause = e.raised || ((!e.constraint.empty() || known) && !is_of_shape(state)),
+               .of_statement = classify(e.why) == verdict::fatal};
+  if (!place.line || state.starts_with("54")) return a;
+  std::uint64_t line = *place.line;
   for (std::size_t at = 0; at < messages.size(); ++at) {
     const std::uint32_t rows_here = segment_.slots()[messages[at]].row_count;
-    if (line <= rows_here) return at;
+    if (line <= rows_here) {
+      a.culprit = at;
+      break;
+    }
     line -= rows_here;
   }
-  return std::nullopt;
+  return a;
 }
 
-copy::refusal loading::refusal_for(const server_error& e) const {
-  // A trigger may put anything where a column's name should be: only the plan's own names pass.
-  const bool known = std::ranges::find(plan_.columns, e.column) != plan_.columns.end();
-  return {.reason = "refused_by_table",
-          .column = known ? e.column : std::string(),
-          .sqlstate = to_string(sqlstate_text(e.why.code))};
-}
-
-/// Whether the table has all rows of these messages. A trigger that returns NULL drops one, which is no
-/// error. An upsert leaves out rows that are older than what is there, so it counts those that it misses.
-bool loading::are_stored(std::span<const std::size_t> messages, const pg::rows& answer,
-                         std::size_t copy_at) const {
+/// Whether the table has all rows that were sent. A trigger that returns NULL drops one, which is no error.
+/// An upsert leaves out rows that are older than what is there, so it counts those that it misses.
+bool loading::are_stored(std::uint64_t sent, const pg::rows& answer, std::size_t copy_at) const {
   if (!plan_.count_missing.empty()) return answer.values.at(0).at(0) == "0";
-  std::uint64_t sent = 0;
-  for (const std::size_t i : messages) sent += segment_.slots()[i].row_count;
   return answer.counts.at(plan_.insert_rows.empty() ? copy_at : copy_at + 1) == sent;
 }
 
 std::string loading::back_to_savepoint() const {
-  return part_ == savepoint::refused ? "ROLLBACK TO SAVEPOINT part; " : "";
+  return part_ == savepoint::taken_back ? "ROLLBACK TO SAVEPOINT part; " : "";
 }
 
 /// Empty when nothing is set aside.
@@ -179,7 +209,7 @@ failure loading::not_loaded(server_error e, std::string_view where) const {
   const std::string state = to_string(sqlstate_text(e.why.code));
   const bool from_server = e.why.code.category() == sqlstate_category();
   // A field that is shorter than the column's type wants reads like a broken protocol.
-  const bool short_field = state == "08P01" && e.copy_line;
+  const bool short_field = state == "08P01" && !e.copy_context.empty();
   if (from_server && (short_field || classify(e.why) == verdict::bad_row)) {
     // Not this row's data: no row of any message would pass.
     return {errc::schema_mismatch, fmt::format("{}: {}", context, e.why.what), "run sluice check"};
@@ -192,35 +222,39 @@ failure loading::not_loaded(server_error e, std::string_view where) const {
   return std::move(e.why).in(context);
 }
 
-/// Whether one row's data is to blame, and not the table's shape.
-bool is_bad_row(const server_error& e, const load_plan& plan) {
-  const verdict v = classify(e.why);
-  // An internal error, as extensions' types call a value that they do not take: tried again part by part, it
-  // is found to be a row's, or has passed. If all rows have it, it is nobody's: see copy_these.
-  if (e.why.code == sqlstate(internal_error)) return true;
-  const std::string state = to_string(sqlstate_text(e.why.code));
-  // Whatever a trigger raises is about its row, but for what asks to wait.
-  constexpr std::array to_wait = {"08", "25", "40", "53", "55", "57", "58"};
-  if (e.raised) return !may_pass(v) || std::ranges::find(to_wait, state.substr(0, 2)) == to_wait.end();
-  if (v != verdict::bad_row) return false;
-  if (state == "22P03" || state == "22P04") return false;
-  const bool written = e.column.empty() || std::ranges::find(plan.columns, e.column) != plan.columns.end();
-  return state != "23502" || written;
+/// What is the table's trouble or the server's. It may pass, unless rights, tables or the shape of rows are
+/// what all of them meet.
+failure loading::held() const {
+  const std::string state = to_string(sqlstate_text(last_refusal_.why.code));
+  const auto refuses = [&](std::string_view what, std::string_view fix) {
+    return failure(errc::table_refuses,
+                   fmt::format("load into {}: {}: {}", plan_.target, what, last_refusal_.why.what),
+                   std::string(fix));
+  };
+  if (search_.over_stop_line()) {
+    return refuses(
+        fmt::format("more than {} messages in a row are refused", load_history::refusals_max),
+        "compare the table with what producers send now: no message is set aside until one is a row");
+  }
+  if (is_of_shape(state) || state == "23502") return not_loaded(last_refusal_, "rows");
+  if (search_.is_unsure()) {
+    return refuses("the few messages tried are refused, and it is not known whether others would be",
+                   "they are tried again beside others; PostgreSQL's log says what they meet");
+  }
+  if (classify(last_refusal_.why) == verdict::bad_row) {
+    return refuses("every message is refused", "look at the table's sequences, partitions and triggers");
+  }
+  return not_loaded(last_refusal_, "rows");
 }
 
-/// A row went to the default partition while that of its range was attached: the statement had looked before
-/// that was committed, and PostgreSQL found so after. Such a refusal names no constraint.
+/// A row went to the ledger's default partition while that of its day was attached. Such a refusal names no
+/// constraint.
 bool is_stale_route(const server_error& e) {
   return e.why.code == sqlstate("23514") && e.constraint.empty();
 }
 
-/// Another row has the key, or what an exclusion constraint guards.
-bool has_rival(std::string_view sqlstate) noexcept {
-  return sqlstate == "23505" || sqlstate == "23P01";
-}
-
 result<ending> committed(const rows& answer) {
-  if (answer.tag == "COMMIT") return ending::committed;
+  if (answer.tag == "COMMIT") return ending::good;
   return failure(errc::bad_answer, fmt::format("COMMIT was answered with {}", answer.tag));
 }
 
@@ -256,21 +290,20 @@ awaitable<result<ending>> loading::fast() {
 
   auto done = co_await c_.query(sql, sources);
   if (done) {
-    if (!messages.empty() && !are_stored(messages, *done, rows_at)) co_return ending::row_refused;
+    if (!messages.empty() && !are_stored(count_rows(messages), *done, rows_at)) co_return ending::claim_again;
     co_return co_await commit(false);
   }
   const server_error& e = done.error();
   const bool in_keys = e.statement >= plan_.begin_statements && e.statement < rows_at;
-  if (in_keys && (e.why.code == sqlstate("23505") || is_stale_route(e))) co_return ending::conflict;
+  if (in_keys && (e.why.code == sqlstate("23505") || is_stale_route(e))) co_return ending::claim_again;
   const bool in_rows = !messages.empty() && e.statement >= rows_at;
-  if (!in_rows || !is_bad_row(e, plan_)) co_return not_loaded(e, in_rows ? "rows" : "ledger");
-  // What has that key may itself be refused yet, the next statement goes by the partitions as they are, and
-  // all rows may have it.
-  const std::string state = to_string(sqlstate_text(e.why.code));
-  const bool may_pass_yet = has_rival(state) || is_stale_route(e) || state == internal_error;
-  if (const auto at = culprit(messages, e); at && !may_pass_yet)
-    segment_.refuse(messages[*at], refusal_for(e));
-  co_return ending::row_refused;
+  if (!in_rows || !is_about_rows(e)) co_return not_loaded(e, in_rows ? "rows" : "ledger");
+  // One is found already, if it is sure to be refused: what took its key may itself be refused yet, and a
+  // cause that is not named may be the table's. Alone, it may be over the stop-line.
+  row_answer a = refusal(messages, e);
+  if (a.culprit && a.names_cause && !has_rival(a.why.sqlstate) && messages.size() > 1)
+    segment_.refuse(messages[*a.culprit], std::move(a.why));
+  co_return ending::claim_again;
 }
 
 void loading::begin() {
@@ -295,148 +328,71 @@ awaitable<result<ending>> loading::begin_claiming(bool constraints_now) {
     if (!sql.empty()) sql += "; ";
     auto given = co_await c_.query(sql + claims_.choose(in).claim_sql(as_of_now));
     if (!given && is_stale_route(given.error()) && !std::exchange(routed_anew_, true))
-      co_return ending::conflict;
+      co_return ending::claim_again;
     if (!given) co_return not_loaded(given.error(), "claim in the ledger");
     if (auto taken = claims_.answered(*given); !taken) co_return taken.error();
     sql.clear();
   }
-  co_return ending::committed;
+  co_return ending::good;
 }
 
-/// Those that the table refuses, or drops, are in `found_` then.
-awaitable<result<ending>> loading::copy_these(std::vector<std::size_t> messages) {
-  isolation parts(messages.size());
-  std::size_t internal = 0;
-  while (!parts.done()) {
-    const isolation::run next = parts.next();
-    const auto run = std::span(messages).subspan(next.first, next.size());
-    std::string sql = part_ == savepoint::none       ? "SAVEPOINT part"
-                      : part_ == savepoint::accepted ? "RELEASE SAVEPOINT part; SAVEPOINT part"
-                                                     : "ROLLBACK TO SAVEPOINT part";
-    const std::size_t copy_at = part_ == savepoint::accepted ? 2 : 1;
-    const std::size_t rows_end = copy_at + append_rows(sql);
-    if (!plan_.clear_rows.empty()) sql.append("; ").append(plan_.clear_rows);
-    const std::vector<copy_source> sources{source(run)};
-    ++tries_;
-    auto done = co_await c_.query(sql, sources);
-    if (done && are_stored(run, *done, copy_at)) {
-      part_ = savepoint::accepted;
-      parts.accepted();
-      continue;
-    }
-    part_ = savepoint::refused;
-    if (done) {
-      if (const auto found = parts.refused({}))
-        found_.emplace_back(messages[*found], copy::refusal{.reason = "dropped_by_table"});
-      continue;
-    }
-    const server_error& e = done.error();
-    if (is_stale_route(e) && !std::exchange(routed_anew_, true)) continue;
-    const bool in_rows = e.statement >= copy_at && e.statement < rows_end;
-    if (!in_rows || !is_bad_row(e, plan_)) co_return not_loaded(e, "rows");
-    auto at = culprit(run, e);
-    if (at) *at += next.first;
-    const auto found = parts.refused(at);
-    if (!found) continue;
-    found_.emplace_back(messages[*found], refusal_for(e));
-    if (e.why.code != sqlstate(internal_error) || e.raised) continue;
-    // A library that does not fit the server, say: not what anybody sent.
-    if (++internal == messages.size()) co_return not_loaded(e, "rows");
+/// Those that the table refuses, or drops, are marked in the segment then.
+awaitable<result<ending>> loading::find_refused() {
+  using enum search_step::kind;
+  search_.begin();
+  for (;;) {
+    const search_step step = search_.next();
+    if (step.what == finish) co_return ending::good;
+    if (step.what == restart) co_return ending::claim_again;
+    if (step.what == hold) co_return held();
+    auto answer = co_await try_rows(step);
+    if (!answer) co_return answer.error();
+    search_.answered(*std::move(answer));
   }
-  co_return ending::committed;
 }
 
-/// Copies until those that are refused for a foreign key, who are in `found_` then, do not become fewer: a
-/// row that refers to another of its segment is refused where that one comes in a later run. And one whose
-/// key another of its segment had is in its place once that one is refused for something else: whenever
-/// somebody was, it is tried again, first.
-awaitable<result<ending>> loading::copy_with_parents(std::vector<std::size_t> messages) {
-  std::set<std::size_t> orphans;  // who was refused for a foreign key, once
-  int rounds = 0;
-  for (std::size_t before = 0; messages.size() != before;) {
-    before = messages.size();
-    found_.clear();
-    if (auto copied = co_await copy_these(messages); !copied) co_return copied;
-    bool somebody_new = false;
-    for (const auto& [message, why] : found_) {
-      if (why.sqlstate == foreign_key) {
-        somebody_new |= orphans.insert(message).second;
-      } else if (!has_rival(why.sqlstate)) {
-        somebody_new = true;
-      }
-    }
-    const bool rivals_too = somebody_new && ++rounds <= rival_rounds_max;
-    std::vector<std::size_t> rivals;
-    messages.clear();
-    refusals left;
-    for (auto& each : found_) {
-      if (orphans.contains(each.first)) {
-        messages.push_back(each.first);
-        left.push_back(std::move(each));
-      } else if (rivals_too && has_rival(each.second.sqlstate)) {
-        rivals.push_back(each.first);
-      } else {
-        segment_.refuse(each.first, std::move(each.second));
-      }
-    }
-    found_ = std::move(left);
-    std::ranges::sort(messages);
-    std::ranges::sort(rivals);
-    if (!rivals.empty()) before = 0;
-    messages.insert(messages.begin(), rivals.begin(), rivals.end());
+/// One COPY under the savepoint. What is only looked at, and what is refused, is taken back by the next.
+awaitable<result<row_answer>> loading::try_rows(search_step step) {
+  std::string sql = part_ == savepoint::none   ? "SAVEPOINT part"
+                    : part_ == savepoint::kept ? "RELEASE SAVEPOINT part; SAVEPOINT part"
+                                               : "ROLLBACK TO SAVEPOINT part";
+  const std::size_t copy_at = part_ == savepoint::kept ? 2 : 1;
+  const std::size_t rows_end = copy_at + append_rows(sql);
+  if (!plan_.clear_rows.empty()) sql.append("; ").append(plan_.clear_rows);
+  std::vector<copy_source> sources{source(step.messages)};
+  std::uint64_t sent = count_rows(step.messages);
+  if (step.what == search_step::kind::look_sample) {
+    sources.front().insert(sources.front().end() - 1, options_.history->sample());
+    sent = options_.history->sample_rows();
   }
-  co_return ending::committed;
-}
-
-/// Where keys of those that are refused must be given up, all of it is done again without them. So that this
-/// is not once for each of them, whoever else has one of these keys is tried before; and nobody is refused
-/// for a foreign key while what it refers to may still come.
-awaitable<result<ending>> loading::copy_in_runs() {
-  const std::size_t refused = segment_.refused();
-  const bool again = claims_.hold_too_much();
-  refusals alone;  // what they refer to is not there
-  bool waits = true;
-  std::vector<std::size_t> messages = claims_.rows();
-  while (!messages.empty()) {
-    if (auto copied = co_await copy_with_parents(std::move(messages)); !copied) co_return copied;
-    std::ranges::move(found_, std::back_inserter(alone));
-    if (!waits) refuse_all(alone);
-    messages = claims_.choose_next();
-    const bool others_refused = again && segment_.refused() > refused;
-    if (messages.empty() && waits && !others_refused) {
-      waits = false;
-      const auto last = std::ranges::partition(alone, [&](auto& a) { return claims_.has_next(a.first); });
-      // Who gives way to another of its event does so first; the rest may find their parents when all is done
-      // again.
-      if (last.begin() != alone.begin()) alone.erase(last.begin(), alone.end());
-      refuse_all(alone);
-      messages = claims_.choose_next();
-    }
-  }
-  if (again && segment_.refused() > refused) co_return ending::row_refused;
-  co_return ending::committed;
-}
-
-void loading::refuse_all(refusals& list) {
-  for (auto& [message, why] : list) segment_.refuse(message, std::move(why));
-  list.clear();
+  ++tries_;
+  auto done = co_await c_.query(sql, sources);
+  const bool stored = done && are_stored(sent, *done, copy_at);
+  part_ = stored && step.what == search_step::kind::keep ? savepoint::kept : savepoint::taken_back;
+  if (stored) co_return row_answer{};
+  if (done) co_return row_answer{.what = row_answer::kind::dropped, .why = {.reason = "dropped_by_table"}};
+  const server_error& e = done.error();
+  const bool in_rows = e.statement >= copy_at && e.statement < rows_end;
+  if (!in_rows || !is_about_rows(e)) co_return not_loaded(e, "rows");
+  if (step.what == search_step::kind::keep) last_refusal_ = e;
+  co_return refusal(step.messages, e);
 }
 
 /// Only when nothing but the connection can keep the transaction from its commit: what is sent is sent.
 awaitable<result<ending>> loading::send_set_aside() {
   std::vector<std::size_t> messages;
-  for (std::size_t i = 0; i < segment_.size(); ++i) {
+  for (std::size_t i = first_; i < last_; ++i) {
     if (claims_.is_set_aside(i)) messages.push_back(i);
   }
-  if (messages.empty()) co_return ending::committed;
+  if (messages.empty()) co_return ending::good;
   auto checked = co_await c_.query(back_to_savepoint() + "SET CONSTRAINTS ALL IMMEDIATE");
-  if (!checked && is_bad_row(checked.error(), plan_)) co_return ending::row_refused_at_commit;
+  if (!checked && is_about_rows(checked.error())) co_return ending::check_at_once;
   if (!checked) co_return not_loaded(checked.error(), "constraints");
   for (const std::size_t i : messages) sent_[i] = true;
-  auto not_taken = co_await (*box_)(segment_, std::move(messages));
+  auto not_taken = co_await (*options_.box)(segment_, std::move(messages));
   if (!not_taken) co_return not_taken.error();
   for (const std::size_t i : *not_taken) sent_[i] = false;
-  co_return ending::committed;
+  co_return ending::good;
 }
 
 /// A query of its own, for what the one before has stored is looked at first.
@@ -451,26 +407,30 @@ awaitable<result<ending>> loading::commit(bool constraints_now) {
   committing_ = clock::now() - asked;
   if (done) co_return committed(*done);
   const server_error& e = done.error();
-  if (!constraints_now && e.statement == commit_at && is_bad_row(e, plan_))
-    co_return ending::row_refused_at_commit;
+  if (!constraints_now && e.statement == commit_at && is_about_rows(e)) co_return ending::check_at_once;
   co_return not_loaded(e, e.statement == commit_at ? "commit" : "quarantine");
 }
 
 awaitable<result<ending>> loading::careful(bool constraints_now) {
   auto begun = co_await begin_claiming(constraints_now);
-  if (!begun || *begun != ending::committed) co_return begun;
-  auto copied = co_await copy_in_runs();
-  if (!copied || *copied != ending::committed) co_return copied;
+  if (!begun || *begun != ending::good) co_return begun;
+  auto found = co_await find_refused();
+  if (!found || *found != ending::good) co_return found;
   if (plan_.bad == bad_messages::dlq) {
     auto sent = co_await send_set_aside();
-    if (!sent || *sent != ending::committed) co_return sent;
+    if (!sent || *sent != ending::good) co_return sent;
   }
   co_return co_await commit(constraints_now);
 }
 
 load_report loading::report() const {
-  load_report r{.claimed = claimed_, .tries = tries_, .copying = copying_, .committing = committing_};
-  for (std::size_t i = 0; i < segment_.size(); ++i) {
+  load_report r{.claimed = claimed_,
+                .tries = tries_,
+                .copying = copying_,
+                .committing = committing_,
+                .first = first_,
+                .count = last_ - first_};
+  for (std::size_t i = first_; i < last_; ++i) {
     if (claims_.is_left(i)) {
       ++r.left;
     } else if (!claims_.has(i)) {
@@ -482,27 +442,59 @@ load_report loading::report() const {
   return r;
 }
 
+/// What was committed, for the loads that follow.
+void loading::remember() {
+  if (options_.history == nullptr) return;
+  for (std::size_t i = last_; i-- > first_;) {
+    if (!claims_.is_row(i)) continue;
+    const copy::slot& s = segment_.slots()[i];
+    options_.history->took(segment_.rows().bytes().subspan(s.row_offset, s.row_bytes), s.row_count);
+    return;
+  }
+  std::size_t refused = 0;
+  std::string_view state;
+  for (std::size_t i = first_; i < last_; ++i) {
+    const copy::slot& s = segment_.slots()[i];
+    if (s.refusal_index < static_cast<std::int32_t>(refused_before_)) continue;
+    state = segment_.refusal_of(s).sqlstate;
+    ++refused;
+  }
+  if (refused > 0) options_.history->refused(state, refused);
+}
+
 awaitable<result<load_report>> loading::run(bool outcome_unknown) {
-  result<ending> end = ending::conflict;
+  result<ending> end = ending::claim_again;
   if (may_be_fast() && (!outcome_unknown || !with_ledger())) {
     end = co_await fast();
-    if (!end || *end != ending::committed) co_await c_.rollback();
+    if (!end || *end != ending::good) co_await c_.rollback();
   }
-  while (end && *end != ending::committed) {
+  // A transaction begins again because one more message is refused, or once each for partitions that have
+  // changed and for constraints that are deferred.
+  const std::size_t rounds_max = last_ - first_ + 3;
+  bool constraints_now = false;
+  for (std::size_t round = 0; end && *end != ending::good; ++round) {
+    BOOST_ASSERT(round < rounds_max);
     // A constraint deferred to the commit does not say which row: checked at once, it does.
-    end = co_await careful(*end == ending::row_refused_at_commit);
-    if (!end || *end != ending::committed) co_await c_.rollback();
+    constraints_now |= *end == ending::check_at_once;
+    end = co_await careful(constraints_now);
+    if (!end || *end != ending::good) co_await c_.rollback();
   }
-  if (!end) co_return end.error();
-  co_return report();
+  if (end) {
+    remember();
+    co_return report();
+  }
+  if (search_.over_stop_line() && options_.history != nullptr)
+    options_.history->refused(search_.state(), search_.in_a_row());
+  segment_.forgive(refused_before_);
+  co_return end.error();
 }
 
 }  // namespace
 
 awaitable<result<load_report>> load(connection& c, const load_plan& plan, copy::segment& s,
-                                    mask::sealer* sealer, bool outcome_unknown, const dead_letter_box* box) {
+                                    mask::sealer* sealer, bool outcome_unknown, load_options o) {
   if (s.empty()) co_return load_report{};
-  loading one(c, plan, s, sealer, box);
+  loading one(c, plan, s, sealer, o);
   co_return co_await one.run(outcome_unknown);
 }
 

@@ -19,6 +19,9 @@ namespace sluice::pg {
 /// - A wait for a lock ends, with 55P03, before we give up the connection: the server would not see that for
 ///   as long as it waits, and each further attempt would leave one session more (lock_timeout, if it is not
 ///   set; client_connection_check_interval, where the server can do it, for other statements).
+/// - A statement that takes too long ends, with 57014, before we give up the connection: a transaction that
+///   goes on without us keeps its keys in the ledger, and smaller ones with the same messages would wait for
+///   it (statement_timeout, if it is not set).
 ///
 /// `statement_timeout` is how long we wait for an answer (connect_options).
 std::string local_settings(std::chrono::milliseconds statement_timeout);

@@ -83,7 +83,7 @@ class lane {
   void sink_found();
   void loaded(const batch& b, const pg::load_report& report, clock::duration took);
   void tell_set_aside();
-  void tell_traces(const copy::segment& s);
+  void tell_traces(const copy::segment& s, std::span<const copy::slot> slots);
   // settler.cpp
   enum class call { remove, extend, give_back };
   struct ticket {
@@ -94,6 +94,7 @@ class lane {
   };
   void call_settlers();
   awaitable<void> settle();
+  bool is_for(const ticket& t, std::size_t message) const;
   awaitable<std::optional<steady_time>> serve(queue& q, const ticket& t);
   void ask(batch& b, call what);  ///< tickets for all its messages
   std::chrono::seconds extension(const batch& b) const;

@@ -28,11 +28,13 @@ awaitable<void> lane::load_batches() {
     b->at = batch::stage::settling;
     if (report) {
       loaded(*b, *report, clock::now() - started);
+      b->rows.commit(b->rows.open());
       ask(*b, call::remove);
       continue;
     }
     const verdict v = classify(report.error());
     if (!may_pass(v) && v != verdict::cancelled) fail(report.error());
+    if (b->rows.first_open() > 0) ask(*b, call::remove);
     ask(*b, call::give_back);
     ++returns_;
     if (options_.in_order) give_back_waiting();
@@ -61,7 +63,16 @@ awaitable<result<pg::load_report>> lane::load(sink& to, batch& b) {
   bool impaired = false;
   for (;;) {
     if (sinks_closed_) co_return failure{errc::cancelled, "stopped"};
+    const auto started = clock::now();
     auto report = co_await to.load(b.rows, outcome_unknown);
+    if (report && report->more) {
+      loaded(b, *report, clock::now() - started);
+      if (report->too_slow && stopping()) co_return *report->too_slow;
+      outcome_unknown = report->too_slow.has_value();
+      if (std::exchange(impaired, false)) sink_found();
+      wait.reset();
+      continue;
+    }
     const verdict v = report ? verdict::retry : classify(report.error());
     const bool again = !report && may_pass(v) && options_.hold_max > 0ms && !stopping();
     const auto delay = again ? wait.next(clock::now()) : std::nullopt;
@@ -128,6 +139,15 @@ void lane::sink_found() {
 }
 
 void lane::loaded(const batch& b, const pg::load_report& report, clock::duration took) {
+  if (report.too_slow) {
+    log_.warning("load_too_slow", {{"why", report.too_slow->what},
+                                   {"fix", report.too_slow->fix},
+                                   {"open", b.rows.open()},
+                                   {"held_back", b.rows.held_back()}});
+    return;
+  }
+  const auto slots =
+      b.rows.slots().subspan(report.first, std::min(report.count, b.rows.size() - report.first));
   if (trials_ > 0) {
     trials_ =
         report.rows > 0 ? 0 : trials_ - 1;  // what is known or bad does not show that the table takes rows
@@ -142,12 +162,12 @@ void lane::loaded(const batch& b, const pg::load_report& report, clock::duration
   counters_.copy_time.add(report.copying);
   counters_.commit_time.add(report.committing);
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  for (const copy::slot& s : b.rows.slots()) {
+  for (const copy::slot& s : slots) {
     counters_.send_to_commit.add(now - std::chrono::milliseconds(s.sent_ms));
   }
   if (report.left > 0) log_.warning("messages_left", {{"messages", report.left}});
   if (report.set_aside > 0) {
-    for (const copy::slot& s : b.rows.slots()) {
+    for (const copy::slot& s : slots) {
       if (s.refusal_index < 0) continue;
       const copy::refusal& why = b.rows.refusal_of(s);
       std::string reason(why.reason);
@@ -157,8 +177,8 @@ void lane::loaded(const batch& b, const pg::load_report& report, clock::duration
     set_aside_untold_ += report.set_aside;
     tell_set_aside();
   }
-  if (report.set_aside + report.left > 0) tell_traces(b.rows);
-  log_.debug("batch_committed", {{"messages", b.rows.size()},
+  if (report.set_aside + report.left > 0) tell_traces(b.rows, slots);
+  log_.debug("batch_committed", {{"messages", slots.size()},
                                  {"rows", report.rows},
                                  {"duplicates", report.duplicates},
                                  {"set_aside", report.set_aside},
@@ -176,9 +196,9 @@ void lane::tell_set_aside() {
 
 // So that who looks at a trace finds why it ends here: for the first of a batch, as a log has to end
 // somewhere.
-void lane::tell_traces(const copy::segment& s) {
+void lane::tell_traces(const copy::segment& s, std::span<const copy::slot> slots) {
   std::size_t told = 0;
-  for (const copy::slot& each : s.slots()) {
+  for (const copy::slot& each : slots) {
     const std::string_view trace = s.trace_id(each);
     if (each.refusal_index < 0 || trace.empty()) continue;
     if (++told > traces_told_max) return;

@@ -50,7 +50,8 @@ class queue {
 class sink {
  public:
   virtual ~sink() = default;
-  /// One transaction for the whole segment: see pg::load.
+  /// Commits the segment, or a part of it (load_report::more): see pg::load. What is committed or held back
+  /// is marked in it.
   virtual awaitable<result<pg::load_report>> load(copy::segment& s, bool outcome_unknown) = 0;
   /// Whether a load could work now: connects if need be.
   virtual awaitable<result<>> probe() = 0;

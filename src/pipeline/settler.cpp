@@ -66,6 +66,17 @@ awaitable<void> lane::settle() {
 }
 // NOLINTEND(misc-no-recursion)
 
+// Of a batch that was loaded in parts some messages may be committed and others not. What was held back, or
+// is bad and to be left, comes again when its visibility timeout has passed.
+bool lane::is_for(const ticket& t, std::size_t message) const {
+  const copy::segment& s = t.of->rows;
+  const bool committed = message < s.first_open();
+  if (t.what == call::extend) return true;
+  if (t.what == call::give_back) return !committed;
+  const bool left = options_.leave_bad && s.slots()[message].refusal_index >= 0;
+  return committed && !left && !s.is_held_back(message);
+}
+
 // One batch call, and again for those of its entries that were not done. What cannot be done is not an error:
 // the message comes again by itself, and the ledger knows it. Gives the time of the last call, if it was
 // answered.
@@ -73,9 +84,8 @@ awaitable<std::optional<steady_time>> lane::serve(queue& q, const ticket& t) {
   std::array<std::string_view, call_size> handles{};
   std::size_t count = 0;
   const auto slots = t.of->rows.slots().subspan(t.first, t.count);
-  for (const copy::slot& s : slots) {
-    const bool left = options_.leave_bad && s.refusal_index >= 0 && t.what == call::remove;
-    if (!left) handles[count++] = t.of->rows.receipt_handle(s);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (is_for(t, t.first + i)) handles[count++] = t.of->rows.receipt_handle(slots[i]);
   }
 
   const std::chrono::seconds visibility = t.what == call::extend ? extension(*t.of) : 0s;

@@ -128,6 +128,10 @@ class world {
         event_of_[queue_.items.back().id] = event;
       }
     }
+    const double slow_rows = chance(0.7) ? 0 : between(1, 5) / 100.0;
+    for (const auto& item : queue_.items) {
+      if (chance(slow_rows)) slow_rows_.insert(item.id);
+    }
     result_.messages = static_cast<std::uint64_t>(n);
   }
 
@@ -164,6 +168,8 @@ class world {
     queue_.deliver_twice = [this] { return ill_ && chance(twice_); };
     queue_.refuse_removal = [this](const std::string&) { return ill_ && chance(fail_ / 2); };
     table_.delay = [this] { return some_delay(); };
+    table_.in_order = fifo_;
+    table_.is_slow = [this](const std::string& id) { return ill_ && slow_rows_.contains(id); };
     table_.next_trouble = [this]() -> std::optional<fake_table::trouble> {
       if (!ill_) return std::nullopt;
       if (is_away(table_away_until_) || chance(fail_))
@@ -343,6 +349,7 @@ class world {
   std::vector<running> processes_;
   std::size_t steps_at_once_ = 0;
   std::set<std::string> bad_;
+  std::set<std::string> slow_rows_;  ///< a transaction with one of these is too slow, while servers are ill
   std::map<std::string, int> event_of_;         ///< good messages
   std::map<std::string, int> received_before_;  ///< the quiet phase
   bool fifo_ = false;

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "core/verdict.hpp"
+#include "pipeline/load_size.hpp"
 #include "pipeline/ports.hpp"
 #include "support/fake_queue.hpp"
 
@@ -48,6 +50,9 @@ class fake_table {
   std::function<std::optional<trouble>()> next_trouble;
   std::function<std::optional<sluice::failure>()> probe_trouble;
   std::optional<sluice::failure> takes_no_rows;  ///< of loads with a row, before the commit
+  /// Whether a transaction with this message takes too long.
+  std::function<bool(const std::string& id)> is_slow;
+  bool in_order = false;  ///< as pg_sink has it
 };
 
 class fake_sink final : public sluice::pipeline::sink {
@@ -66,10 +71,21 @@ class fake_sink final : public sluice::pipeline::sink {
     const bool with_row =
         std::ranges::any_of(s.slots(), [](const auto& slot) { return slot.refusal_index < 0; });
     if (table_.takes_no_rows && with_row) co_return *table_.takes_no_rows;
-    send_letters(s);
+    const std::size_t first = s.first_open(), count = std::min(size_.messages_max(), s.open());
+    const auto part = s.slots().subspan(first, count);
+    if (is_slow(part)) co_return slow(s, count);
+    send_letters(part);
+    const bool is_late = trouble && sluice::is_too_slow(trouble->what);
+    if (trouble && trouble->at == fake_table::when::before_commit && is_late) co_return slow(s, count);
     if (trouble && trouble->at == fake_table::when::before_commit) co_return trouble->what;
-    const auto report = commit(s);
+    auto report = commit(s, part);
+    if (is_late) co_return slow(s, count);
     if (trouble) co_return trouble->what;
+    size_.passed(count);
+    s.commit(count);
+    report.first = first;
+    report.count = count;
+    report.more = s.open() > 0;
     co_return report;
   }
 
@@ -77,6 +93,7 @@ class fake_sink final : public sluice::pipeline::sink {
     ++table_.probes;
     co_await pause(1ms);
     if (auto f = table_.probe_trouble ? table_.probe_trouble() : std::nullopt) co_return *f;
+    size_.begin_small();
     co_return sluice::result<>();
   }
 
@@ -97,20 +114,35 @@ class fake_sink final : public sluice::pipeline::sink {
            (table_.rows.contains(id) || table_.set_aside.contains(id) || table_.repeats.contains(id));
   }
 
+  bool is_slow(std::span<const sluice::copy::slot> part) const {
+    return table_.is_slow && std::ranges::any_of(part, [&](const auto& slot) {
+             return table_.is_slow(sluice::to_string(slot.message_id));
+           });
+  }
+  sluice::result<sluice::pg::load_report> slow(sluice::copy::segment& s, std::size_t count) {
+    const sluice::failure why(sluice::errc::timed_out, "slow");
+    const auto advice = size_.too_slow(count);
+    const bool hold_back = advice == sluice::pipeline::load_size::advice::hold_back;
+    if (advice == sluice::pipeline::load_size::advice::give_up || (hold_back && table_.in_order)) return why;
+    if (hold_back) s.hold_back();
+    return sluice::pg::load_report{
+        .first = s.first_open(), .count = 0, .more = s.open() > 0, .too_slow = why};
+  }
+
   /// Before the commit, which may fail yet: then they are sent again.
-  void send_letters(const sluice::copy::segment& s) {
+  void send_letters(std::span<const sluice::copy::slot> part) {
     if (table_.bad != sluice::pg::bad_messages::dlq) return;
-    for (const auto& slot : s.slots()) {
+    for (const auto& slot : part) {
       const std::string id = sluice::to_string(slot.message_id);
       if (slot.refusal_index >= 0 && !is_known(id)) ++table_.letters[id];
     }
   }
 
-  sluice::pg::load_report commit(const sluice::copy::segment& s) {
+  sluice::pg::load_report commit(const sluice::copy::segment& s, std::span<const sluice::copy::slot> part) {
     sluice::pg::load_report report;
     report.tries = 1;
-    table_.batch_sizes.push_back(s.size());
-    for (const auto& slot : s.slots()) {
+    table_.batch_sizes.push_back(part.size());
+    for (const auto& slot : part) {
       const std::string id = sluice::to_string(slot.message_id);
       const bool refused = slot.refusal_index >= 0;
       if (refused && table_.bad == sluice::pg::bad_messages::leave) {
@@ -144,6 +176,7 @@ class fake_sink final : public sluice::pipeline::sink {
   }
 
   fake_table& table_;
+  sluice::pipeline::load_size size_;
   sluice::pipeline::timer wait_;
   bool closed_ = false;
 };

@@ -90,6 +90,18 @@ TEST_CASE_METHOD(fixture, "names that would break out of their quotes are names"
   CHECK(db.number("SELECT count(*) FROM \"my \"\"schema\"\"\".\"t'; DROP TABLE x; --\"") == 0);
 }
 
+TEST_CASE_METHOD(fixture, "a table that Citus distributes is refused") {
+  init();
+  // Citus is not at hand: its catalog by hand.
+  db.sql(
+      "SET allow_system_table_mods = on; CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass)");
+  CHECK(problems() == lines{});
+  db.sql("INSERT INTO pg_catalog.pg_dist_partition VALUES ('target')");
+  const auto found = problems();
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].find("Citus distributes \"target\"") != std::string::npos);
+}
+
 TEST_CASE_METHOD(fixture, "an empty database lacks everything") {
   CHECK(problems() ==
         lines{"table \"public\".\"target\" does not exist at " + c.options().where() + "; run sluice init-db",

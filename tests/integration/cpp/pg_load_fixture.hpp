@@ -36,6 +36,7 @@ struct load_fixture {
   sluice::pg::connection c{loop.get_executor(), db.options()};
   sluice::record::plan plan = target_plan();
   sluice::pg::load_plan loads;
+  sluice::pg::load_options options;
   std::int64_t now_ms = db.number("SELECT (extract(epoch FROM now()) * 1000)::bigint");
 
   load_fixture() {
@@ -103,7 +104,7 @@ struct load_fixture {
 
   sluice::result<sluice::pg::load_report> load(sluice::copy::segment& s, bool outcome_unknown = false,
                                                sluice::mask::sealer* sealer = nullptr) {
-    return run(loop, sluice::pg::load(c, loads, s, sealer, outcome_unknown));
+    return run(loop, sluice::pg::load(c, loads, s, sealer, outcome_unknown, options));
   }
   /// A load that must succeed.
   sluice::pg::load_report loaded(sluice::copy::segment& s, bool outcome_unknown = false) {

@@ -95,7 +95,7 @@ struct fixture : tests::load_fixture {
   }
   result<pg::load_report> load_with_box(copy::segment& s, bool outcome_unknown = false) {
     const pg::dead_letter_box to = box();
-    return tests::run(loop, pg::load(c, loads, s, nullptr, outcome_unknown, &to));
+    return tests::run(loop, pg::load(c, loads, s, nullptr, outcome_unknown, {.box = &to}));
   }
   std::vector<indexes> sent;
   bool box_fails = false;

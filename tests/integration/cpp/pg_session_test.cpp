@@ -76,6 +76,7 @@ TEST_CASE_METHOD(session, "a wait for a lock ends before the connection is given
   db.sql("BEGIN; LOCK TABLE t");
   begin(400ms);
   CHECK(setting("lock_timeout") == "300ms");
+  CHECK(setting("statement_timeout") == "350ms");
   const auto refused = run(loop, c.query("SELECT FROM t"));
   db.sql("ROLLBACK");
   REQUIRE_FALSE(refused.has_value());

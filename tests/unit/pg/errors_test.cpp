@@ -11,29 +11,47 @@ using namespace sluice;
 using pg::copy_place;
 using pg::parse_copy_context;
 
+namespace {
+
+copy_place place(std::string_view context, std::string_view relation = "t") {
+  return parse_copy_context(pg::copy_context(context), relation);
+}
+
+}  // namespace
+
 TEST_CASE("the place in a COPY is read in the server's language") {
-  CHECK(parse_copy_context("COPY t, line 3") == copy_place{3, ""});
-  CHECK(parse_copy_context("COPY t, line 3, column user_id") == copy_place{3, "user_id"});
-  CHECK(parse_copy_context("COPY t, Zeile 12, Spalte x") == copy_place{12, "x"});
-  CHECK(parse_copy_context("COPY t, ligne 7, colonne x") == copy_place{7, "x"});
-  CHECK(parse_copy_context("COPY t, строка 8, столбец x") == copy_place{8, "x"});
-  CHECK(parse_copy_context("COPY t, 行 9, 列 x") == copy_place{9, "x"});
-  CHECK(parse_copy_context("COPY t2026_11, line 40") == copy_place{40, ""});
+  CHECK(place("COPY t, line 3") == copy_place{3, ""});
+  CHECK(place("COPY t, line 3, column user_id") == copy_place{3, "user_id"});
+  CHECK(place("COPY t, Zeile 12, Spalte x") == copy_place{12, "x"});
+  CHECK(place("COPY t, ligne 7, colonne x") == copy_place{7, "x"});
+  CHECK(place("COPY t, строка 8, столбец x") == copy_place{8, "x"});
+  CHECK(place("COPY t, 行 9, 列 x") == copy_place{9, "x"});
+  CHECK(place("COPY t2026_11, line 40", "t2026_11") == copy_place{40, ""});
 }
 
 TEST_CASE("where another language has another order, no place is guessed") {
-  CHECK(parse_copy_context("テーブルtのCOPY、行番号 3、列 x") == copy_place{});
-  CHECK(parse_copy_context("t 복사, 3번째 줄, x 열") == copy_place{});
+  CHECK(place("テーブルtのCOPY、行番号 3、列 x") == copy_place{});
+  CHECK(place("t 복사, 3번째 줄, x 열") == copy_place{});
 }
 
-TEST_CASE("only the last line of a context is COPY's own") {
-  CHECK(parse_copy_context("PL/pgSQL function f() line 99 at RAISE\nCOPY t, line 3") == copy_place{3, ""});
-  CHECK(parse_copy_context("COPY t, line 3\nPL/pgSQL function f() line 99 at RAISE") == copy_place{});
+TEST_CASE("the line of a COPY is believed only if there is one, and it names the relation copied into") {
+  CHECK(place("PL/pgSQL function f() line 99 at RAISE\nCOPY t, line 3") == copy_place{3, ""});
+  CHECK(place("COPY t, line 3\nSQL statement \"SELECT 1\"") == copy_place{3, ""});
+  CHECK(place("COPY log, line 7\nSQL statement \"COPY log\"\nCOPY t, line 3") == copy_place{});
+  CHECK(place("COPY t, line 7\nCOPY t, line 3") == copy_place{});
+  CHECK(place("COPY t_102008, line 3") == copy_place{});
+  CHECK(place("COPY t_102008, line 3\nCOPY t, line 9") == copy_place{});
+}
+
+TEST_CASE("a relation's name may read like a place") {
+  CHECK(place("COPY t, line 5, line 8", "t, line 5") == copy_place{8, ""});
+  CHECK(place("COPY t, line 5, line 8, column x", "t, line 5") == copy_place{8, "x"});
 }
 
 TEST_CASE("a context's values are not taken for names") {
-  CHECK(parse_copy_context("COPY t, line 2, column b: \"secret\"") == copy_place{2, "b"});
-  CHECK(parse_copy_context("COPY t, line 2: \"secret, line 5\"") == copy_place{2, ""});
+  CHECK(place("COPY t, line 2, column b: \"secret\"") == copy_place{2, "b"});
+  CHECK(place("COPY t, line 2: \"secret, line 5\"") == copy_place{2, ""});
+  CHECK(place("COPY t, line 2, column b: \"secret\nCOPY t, line 5\"") == copy_place{});
 }
 
 TEST_CASE("what is no place gives none") {
@@ -41,7 +59,7 @@ TEST_CASE("what is no place gives none") {
        {"", "COPY", "COPY t", "COPY t, line", "COPY t, line x", "COPY t, line 0", "COPY t, 3 line",
         "COPY t, line 99999999999999999999999", "INSERT t, line 3", "COPY t, line 3x"}) {
     INFO(text);
-    CHECK(parse_copy_context(text) == copy_place{});
+    CHECK(place(text) == copy_place{});
   }
 }
 

@@ -141,6 +141,59 @@ TEST_CASE("that bad messages are set aside does not show that the table takes ro
   CHECK(f.counters.received.get() <= 200 + 5 + 61);
 }
 
+TEST_CASE("a message that is too slow is held back, and its neighbours are deleted") {
+  lane_fixture f;
+  const auto slow_until = f.time.now() + 20s;
+  f.put(50);
+  const std::string slow = f.queue.items[33].id;
+  f.table.is_slow = [&](const std::string& id) { return id == slow && f.time.now() < slow_until; };
+  CHECK(f.run());
+  f.check_rule();
+  CHECK(f.queue.left() == 0);
+  CHECK(f.table.rows.size() == 50);
+  CHECK(f.counters.rows.get() == 50);
+  CHECK(f.counters.received.get() == 51);
+  CHECK(f.counters.given_back.get() == 0);
+  CHECK(f.counters.load_failures.get() == 0);
+}
+
+TEST_CASE("of a batch that failed in part the committed messages are deleted, and the others go back") {
+  lane_fixture f;
+  f.options.hold_max = 10s;
+  f.options.until_empty = false;
+  f.put(50);
+  const auto slow_until = f.time.now() + 3min;
+  f.table.is_slow = [&](const std::string& id) {
+    return id >= f.queue.items[20].id && f.time.now() < slow_until;
+  };
+  f.run_for(10min, [] {});
+  f.check_rule();
+  CHECK(f.queue.left() == 0);
+  CHECK(f.table.rows.size() == 50);
+  for (const auto& item : f.queue.items) {
+    if (item.id < f.queue.items[20].id) CHECK(item.receives == 1);
+  }
+}
+
+TEST_CASE("in a queue with an order what is behind a slow message waits for it") {
+  lane_fixture f;
+  f.options.in_order = true;
+  f.options.loaders = 1;
+  f.options.hold_max = 10s;
+  f.table.in_order = true;
+  for (int i = 0; i < 50; ++i) f.queue.put(R"({"user_id":"u"})", "group");
+  const auto slow_until = f.time.now() + 1min;
+  f.table.is_slow = [&](const std::string& id) {
+    return id == f.queue.items[33].id && f.time.now() < slow_until;
+  };
+  f.queue.latency = 5ms;
+  CHECK(f.run());
+  f.check_rule();
+  CHECK(f.queue.left() == 0);
+  CHECK(f.table.rows.size() == 50);
+  CHECK(std::ranges::is_sorted(f.table.taken));
+}
+
 TEST_CASE("entries of a delete that SQS did not take are sent again, those alone") {
   lane_fixture f;
   std::map<std::string, int> asked;
