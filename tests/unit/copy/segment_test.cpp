@@ -259,3 +259,37 @@ TEST_CASE("any order of calls gives what a plain model gives") {
     }
   }
 }
+
+TEST_CASE("refusals are taken back, and their messages are rows again") {
+  segment s(small);
+  REQUIRE(add(s, "a", "1", "h"));
+  REQUIRE(s.add_refused({.body = "2", .receipt_handle = "h"}, {.reason = "not_json"}));
+  REQUIRE(add(s, "c", "3", "h"));
+  s.refuse(2, {.reason = "refused_by_table"});
+  s.refuse(0, {.reason = "refused_by_table"});
+  s.forgive(1);
+  CHECK(s.refused() == 1);
+  CHECK(s.slots()[0].row_count == 1);
+  CHECK(s.slots()[0].refusal_index == -1);
+  CHECK(s.slots()[1].refusal_index == 0);
+  CHECK(s.slots()[2].row_count == 1);
+  s.refuse(2, {.reason = "refused_by_table"});
+  CHECK(s.refusal_of(s.slots()[2]).reason == "refused_by_table");
+}
+
+TEST_CASE("a segment is committed in parts, and a message may be held back") {
+  segment s(small);
+  for (int i = 0; i < 3; ++i) REQUIRE(add(s, "a", "1", "h"));
+  CHECK(s.open() == 3);
+  s.commit(1);
+  s.hold_back();
+  CHECK(s.first_open() == 2);
+  CHECK(s.open() == 1);
+  CHECK_FALSE(s.is_held_back(0));
+  CHECK(s.is_held_back(1));
+  CHECK_FALSE(s.is_held_back(2));
+  CHECK(s.held_back() == 1);
+  s.clear();
+  CHECK(s.first_open() == 0);
+  CHECK(s.held_back() == 0);
+}

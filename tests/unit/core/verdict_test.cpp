@@ -76,6 +76,7 @@ TEST_CASE("an HTTP status without a name has its verdict") {
 TEST_CASE("conditions of our own and of the link have their verdicts") {
   CHECK(classify(errc::cancelled) == verdict::cancelled);
   CHECK(classify(errc::bad_message) == verdict::bad_row);
+  CHECK(classify(errc::table_refuses) == verdict::retry);
   for (const auto e : {errc::timed_out, errc::connection_closed, errc::bad_answer})
     CHECK(classify(e) == verdict::reconnect);
   for (const auto e : {errc::bad_configuration, errc::missing_credentials, errc::missing_key,
@@ -86,6 +87,14 @@ TEST_CASE("conditions of our own and of the link have their verdicts") {
   CHECK(classify(make_error_code(system::connection_refused)) == verdict::reconnect);
   CHECK(classify(make_error_code(system::connection_reset)) == verdict::reconnect);
   CHECK(classify(make_error_code(system::operation_canceled)) == verdict::cancelled);
+}
+
+TEST_CASE("a time-out and a wait for a lock are too slow, for which a smaller transaction may do") {
+  for (const failure& f :
+       {failure(errc::timed_out, ""), failure(sqlstate("57014"), ""), failure(sqlstate("55P03"), "")})
+    CHECK(is_too_slow(f));
+  for (const failure& f : {failure(errc::connection_closed, ""), failure(sqlstate("57P01"), "")})
+    CHECK_FALSE(is_too_slow(f));
 }
 
 TEST_CASE("a value that no list has is never taken for a success, nor for a row's fault") {
