@@ -99,7 +99,7 @@ TEST_CASE_METHOD(fixture, "a table that Citus distributes is refused") {
   db.sql("INSERT INTO pg_catalog.pg_dist_partition VALUES ('target')");
   const auto found = problems();
   REQUIRE(found.size() == 1);
-  CHECK(found[0].find("Citus distributes \"target\"") != std::string::npos);
+  CHECK(found[0].find("Citus distributes \"public\".\"target\"") != std::string::npos);
 }
 
 TEST_CASE_METHOD(fixture, "an empty database lacks everything") {
