@@ -190,6 +190,8 @@ failure connect_failure(const connect_options& o, std::string_view libpq_text, b
   }
   if (const auto code = refusal_sqlstate(libpq_text); !code.empty()) return refused(o, code);
 
+  if (auto lasting = tls_refusal(libpq_text, at)) return *std::move(lasting);
+
   // libpq words these with strerror, in whatever language the process has.
   const auto says = [&](int number) {
     return libpq_text.find(std::generic_category().message(number)) != libpq_text.npos;
@@ -204,7 +206,6 @@ failure connect_failure(const connect_options& o, std::string_view libpq_text, b
     return {errno_code(EHOSTUNREACH), fmt::format("database cannot be reached at {}", at),
             "check the address, routes and security groups"};
   }
-  if (auto lasting = tls_refusal(libpq_text, at)) return *std::move(lasting);
   return {errc::connection_closed, fmt::format("connection to PostgreSQL at {} failed", at),
           "try the same settings with psql"};
 }

@@ -205,11 +205,12 @@ TEST_CASE_METHOD(fixture, "a role without rights is told which to grant") {
         without_schema.end());
   CHECK(
       without_tables ==
-      lines{"table \"public\".\"target\" may not be written; GRANT INSERT ON \"public\".\"target\" TO \"etl\"",
-            "table sluice.ledger may not be written; GRANT INSERT, SELECT ON sluice.ledger TO \"etl\"",
-            "table sluice.quarantine may not be written; GRANT INSERT ON sluice.quarantine TO \"etl\"",
-            "the upkeep of the ledger may not be called; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sluice TO "
-            "\"etl\""});
+      lines{
+          "table \"public\".\"target\" may not be written; GRANT INSERT ON \"public\".\"target\" TO \"etl\"",
+          "table sluice.ledger may not be written; GRANT INSERT, SELECT ON sluice.ledger TO \"etl\"",
+          "table sluice.quarantine may not be written; GRANT INSERT ON sluice.quarantine TO \"etl\"",
+          "the upkeep of the ledger may not be called; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sluice TO "
+          "\"etl\""});
   CHECK(granted == lines{});
   CHECK(set_aside.has_value());
   CHECK(told.has_value());
