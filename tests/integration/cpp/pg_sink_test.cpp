@@ -18,7 +18,11 @@ namespace {
 struct fixture : tests::load_fixture {
   pipeline::pg_sink sink(bool in_order = false) {
     pg::connect_options o = db.options();
-    o.statement_timeout = std::chrono::milliseconds(400);  // lock_timeout follows it
+    o.statement_timeout = std::chrono::milliseconds(400);  // the limits of a transaction follow it
+    auto target = tests::run(loop, pg::read_target(c, plan)).value();
+    target.statement_timeout = o.statement_timeout;
+    loads =
+        pg::load_plan::make(plan, pg::load_mode::exactly_once, pg::bad_messages::quarantine, target).value();
     return {loop.get_executor(), o, loads, seal, nullptr, history, in_order, counters};
   }
   void trigger(const std::string& body) {
