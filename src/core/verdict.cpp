@@ -115,12 +115,18 @@ std::string_view to_string(verdict v) noexcept {
   return "unknown";
 }
 
+bool is_shortage(const error_code& code) noexcept {
+  namespace system = boost::system::errc;
+  return code == system::too_many_files_open || code == system::too_many_files_open_in_system ||
+         code == system::no_buffer_space || code == system::not_enough_memory;
+}
+
 verdict classify(const error_code& code) noexcept {
   if (code.category() == sqlstate_category()) return classify_sqlstate(code);
   if (code.category() == aws_category()) return classify_aws(static_cast<aws_errc>(code.value()));
   if (code.category() == http_category()) return classify_http(code.value());
   if (code.category() == sluice_category()) return classify_own(static_cast<errc>(code.value()));
-  if (code == boost::system::errc::operation_canceled) return verdict::cancelled;
+  if (is_shortage(code)) return verdict::throttle;
   return verdict::reconnect;  // errno, Asio, resolver: the link is at fault
 }
 

@@ -4,12 +4,12 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include <boost/asio/connect.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "core/verdict.hpp"
 #include "http/deadline.hpp"
 #include "http/tls.hpp"
 
@@ -25,7 +25,7 @@ struct connection::lookup {
   }
   tcp::resolver resolver;
   asio::steady_timer done;  ///< cancelled when there is an answer, or none is wanted any more
-  error_code error = asio::error::operation_aborted;
+  error_code error = asio::error::operation_aborted;  ///< until there is an answer
   tcp::resolver::results_type found;
 };
 
@@ -44,7 +44,7 @@ void connection::close() noexcept {
   }
 }
 
-asio::awaitable<error_code> connection::find_addresses(tcp::resolver::results_type& found) {
+asio::awaitable<error_code> connection::find_addresses(addresses& found) {
   error_code e;
   const auto address = asio::ip::make_address(to_.host, e);
   if (!e) {
@@ -66,6 +66,24 @@ asio::awaitable<error_code> connection::find_addresses(tcp::resolver::results_ty
   co_return state->error;
 }
 
+// Asio's async_connect for several addresses answers operation_aborted when no socket can be opened, as if it
+// had been closed; so sockets are opened here, and errno is seen.
+asio::awaitable<error_code> connection::connect_to(addresses any) {
+  error_code e = asio::error::not_found;
+  for (const auto& each : any) {
+    if (closed_) co_return e;
+    error_code ignored;
+    socket_.close(ignored);
+    e = {};
+    socket_.open(each.endpoint().protocol(), e);
+    if (is_shortage(e)) co_return e;
+    if (e) continue;  // no IPv6 on this machine, say
+    co_await socket_.async_connect(each.endpoint(), asio::redirect_error(asio::use_awaitable, e));
+    if (!e) break;
+  }
+  co_return e;
+}
+
 asio::awaitable<result<>> connection::open(std::chrono::milliseconds timeout) {
   const deadline limit(socket_.get_executor(), timeout, [this] { close(); });
   secure_.reset();
@@ -73,34 +91,36 @@ asio::awaitable<result<>> connection::open(std::chrono::milliseconds timeout) {
   error_code e;
   socket_.close(e);
 
-  tcp::resolver::results_type addresses;
-  e = co_await find_addresses(addresses);
-  if (closed_) e = asio::error::operation_aborted;  // when the lookup had ended, and nobody knew yet
-  if (!e) {
-    co_await asio::async_connect(socket_, addresses, asio::redirect_error(asio::use_awaitable, e));
-  }
+  addresses found;
+  e = co_await find_addresses(found);
+  if (!e) e = co_await connect_to(found);
   if (!e) socket_.set_option(tcp::no_delay(true), e);
   if (!e) socket_.non_blocking(true, e);  // for writes that are tried at once
-  if (e) {
-    close();
-    co_return refused(e, limit.expired(), timeout);
+  result<> opened;
+  if (e) opened = refused(e);
+  if (!e && !closed_ && to_.tls) opened = co_await shake_hands();
+  // What a closed socket answers says nothing, and a success may have come in the same turn of the loop.
+  if (limit.expired()) {
+    opened = late(timeout);
+  } else if (closed_) {
+    opened = failure{errc::cancelled, "connect to " + to_string(to_) + ": closed on demand"};
   }
-  if (to_.tls) {
-    auto secured = co_await shake_hands();
-    if (!secured) {
-      close();
-      co_return limit.expired() ? refused(e, true, timeout) : secured.error();
-    }
-  }
-  established_ = true;
-  co_return result<>();
+  established_ = opened.has_value();
+  if (!opened) close();
+  co_return opened;
 }
 
-failure connection::refused(const error_code& e, bool timed_out, std::chrono::milliseconds timeout) const {
+failure connection::late(std::chrono::milliseconds timeout) const {
+  return {errc::timed_out,
+          fmt::format("connect to {}: no answer within {} ms", to_string(to_), timeout.count()),
+          "check the way to it: routes, security groups, VPC endpoint, proxy"};
+}
+
+failure connection::refused(const error_code& e) const {
   const std::string what = "connect to " + to_string(to_);
-  if (timed_out) {
-    return {errc::timed_out, fmt::format("{}: no answer within {} ms", what, timeout.count()),
-            "check the way to it: routes, security groups, VPC endpoint, proxy"};
+  if (is_shortage(e)) {
+    return {e, fmt::format("{}: no socket: {}", what, e.message()),
+            "raise the limit of open files (ulimit -n), or give this machine more memory"};
   }
   if (e == asio::error::host_not_found || e == asio::error::no_data) {
     return {e, fmt::format("{}: the name {} does not resolve", what, to_.host),

@@ -23,7 +23,8 @@ class connection {
   connection(const boost::asio::any_io_executor& executor, endpoint to,
              std::shared_ptr<boost::asio::ssl::context> tls);
 
-  /// Within `timeout`, all together. Failures name the endpoint.
+  /// Within `timeout`, all together. Failures name the endpoint. `errc::cancelled` means `close`, and nothing
+  /// else.
   boost::asio::awaitable<result<>> open(std::chrono::milliseconds timeout);
   bool is_open() const noexcept { return established_; }
   /// Ends what waits on it with an error.
@@ -35,9 +36,12 @@ class connection {
 
  private:
   struct lookup;
-  boost::asio::awaitable<error_code> find_addresses(boost::asio::ip::tcp::resolver::results_type& found);
+  using addresses = boost::asio::ip::tcp::resolver::results_type;
+  boost::asio::awaitable<error_code> find_addresses(addresses& found);
+  boost::asio::awaitable<error_code> connect_to(addresses any);
   boost::asio::awaitable<result<>> shake_hands();
-  failure refused(const error_code& e, bool timed_out, std::chrono::milliseconds timeout) const;
+  failure refused(const error_code& e) const;
+  failure late(std::chrono::milliseconds timeout) const;
 
   endpoint to_;
   boost::asio::ip::tcp::socket socket_;

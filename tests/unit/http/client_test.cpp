@@ -1,6 +1,11 @@
 #include "http/client.hpp"
 
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <chrono>
@@ -8,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/verdict.hpp"
 #include "support/http_script.hpp"
 
 using namespace sluice;
@@ -47,6 +53,22 @@ asio::awaitable<seen> ask(client& c, request r, std::chrono::milliseconds timeou
   s.padded = std::string_view(end, response::body_padding) == std::string(response::body_padding, '\0');
   co_return s;
 }
+
+// While it lives this process may open no further file.
+struct no_more_files {
+  no_more_files() {
+    getrlimit(RLIMIT_NOFILE, &before);
+    const int next = fcntl(STDIN_FILENO, F_DUPFD, 0);
+    close(next);
+    rlimit now = before;
+    now.rlim_cur = static_cast<rlim_t>(next);
+    setrlimit(RLIMIT_NOFILE, &now);
+  }
+  no_more_files(const no_more_files&) = delete;
+  no_more_files& operator=(const no_more_files&) = delete;
+  ~no_more_files() { setrlimit(RLIMIT_NOFILE, &before); }
+  rlimit before{};
+};
 
 struct fixture {
   explicit fixture(std::vector<http_script::connection_script> script, options o = {})
@@ -318,4 +340,24 @@ TEST_CASE("a name that does not resolve is named") {
   const seen s = tests::run_on(loop, ask(c, {.body = "{}"}, 1s));
   CHECK(s.code);
   CHECK(s.what.find("nowhere.invalid") != std::string::npos);
+}
+
+TEST_CASE("a socket that cannot be opened is a shortage, and no sign that the connection was closed") {
+  fixture f({{{http_reply(200, "one")}}});
+  {
+    const no_more_files shortage;
+    const seen s = f.send();
+    CHECK(s.code == boost::system::errc::too_many_files_open);
+    CHECK(classify(s.code) == verdict::throttle);
+    CHECK(s.what.find("ulimit -n") != std::string::npos);
+  }
+  CHECK(f.send().body == "one");
+}
+
+TEST_CASE("a connection that is closed while it is opened was cancelled") {
+  fixture f({{{http_reply(200, "one")}}});
+  // After the call has begun, and before it knows that it is connected.
+  asio::post(f.loop, [&] { asio::post(f.loop, [&] { f.c.close(); }); });
+  CHECK(f.send().code == errc::cancelled);
+  CHECK(f.send().body == "one");
 }
