@@ -20,6 +20,7 @@ struct refusal {
   std::string_view reason;  ///< static storage: "not_json", "missing_field", or "refused_by_table"
   std::string column{};     ///< may be empty
   std::string sqlstate{};   ///< empty unless PostgreSQL refused it
+  bool stays = false;       ///< in the queue: see `segment::leave`
 };
 
 /// One message of a segment.
@@ -84,6 +85,11 @@ class segment {
   void refuse(std::size_t index, refusal why);
   /// Takes back all refusals but the first `kept`: their messages are good again.
   void forgive(std::size_t kept);
+  /// Nowhere is a place for a message that is set aside: it is not to be committed, nor deleted.
+  void leave(std::size_t index) {
+    refusals_.at(static_cast<std::size_t>(slots_[index].refusal_index)).stays = true;
+  }
+  bool is_left(const slot& s) const { return s.refusal_index >= 0 && refusal_of(s).stays; }
   /// Makes room for one message of this size in an empty segment.
   void make_room(std::size_t row_bytes, std::size_t body_bytes, std::size_t handle_bytes);
 

@@ -41,7 +41,9 @@ class claims {
   bool has(std::size_t i) const { return chosen_[i]; }
   bool is_refused(std::size_t i) const { return segment_.slots()[i].refusal_index >= 0; }
   /// Bad, and stays in the queue.
-  bool is_left(std::size_t i) const { return plan_.bad == bad_messages::leave && is_refused(i); }
+  bool is_left(std::size_t i) const {
+    return is_refused(i) && (plan_.bad == bad_messages::leave || segment_.is_left(segment_.slots()[i]));
+  }
   bool is_row(std::size_t i) const { return chosen_[i] && !is_refused(i); }
   bool is_set_aside(std::size_t i) const { return chosen_[i] && is_refused(i); }
   std::vector<std::size_t> rows() const;

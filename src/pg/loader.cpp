@@ -66,7 +66,8 @@ class loading {
         last_(std::min(o.part.last, s.size())),
         refused_before_(s.refused()),
         claims_(s, plan, o.part),
-        search_(s, claims_, o.history) {}
+        search_(s, claims_, o.history),
+        sent_(s.size()) {}
 
   awaitable<result<load_report>> run(bool outcome_unknown);
 
@@ -109,7 +110,7 @@ class loading {
   claims claims_;
   refusal_search search_;
   server_error last_refusal_;
-  std::vector<bool> sent_;  ///< to the dead-letter queue
+  std::vector<bool> sent_;  ///< to the dead-letter queue, in this call
   savepoint part_ = savepoint::none;
   bool claimed_ = false;
   bool routed_anew_ = false;  ///< the claim, after partitions had changed
@@ -308,7 +309,6 @@ awaitable<result<ending>> loading::fast() {
 
 void loading::begin() {
   part_ = savepoint::none;
-  sent_.assign(segment_.size(), false);
   claims_.begin();
 }
 
@@ -382,7 +382,7 @@ awaitable<result<row_answer>> loading::try_rows(search_step step) {
 awaitable<result<ending>> loading::send_set_aside() {
   std::vector<std::size_t> messages;
   for (std::size_t i = first_; i < last_; ++i) {
-    if (claims_.is_set_aside(i)) messages.push_back(i);
+    if (claims_.is_set_aside(i) && !sent_[i]) messages.push_back(i);
   }
   if (messages.empty()) co_return ending::good;
   auto checked = co_await c_.query(back_to_savepoint() + "SET CONSTRAINTS ALL IMMEDIATE");
@@ -392,7 +392,10 @@ awaitable<result<ending>> loading::send_set_aside() {
   auto not_taken = co_await (*options_.box)(segment_, std::move(messages));
   if (!not_taken) co_return not_taken.error();
   for (const std::size_t i : *not_taken) sent_[i] = false;
-  co_return ending::good;
+  if (sealer_ != nullptr || not_taken->empty()) co_return ending::good;
+  // The quarantine could not keep their bodies, so they stay: again without their keys.
+  for (const std::size_t i : *not_taken) segment_.leave(i);
+  co_return ending::claim_again;
 }
 
 /// A query of its own, for what the one before has stored is looked at first.
@@ -468,9 +471,9 @@ awaitable<result<load_report>> loading::run(bool outcome_unknown) {
     end = co_await fast();
     if (!end || *end != ending::good) co_await c_.rollback();
   }
-  // A transaction begins again because one more message is refused, or once each for partitions that have
-  // changed and for constraints that are deferred.
-  const std::size_t rounds_max = last_ - first_ + 3;
+  // A transaction begins again because one more message is refused, or stays in the queue, or once each for
+  // partitions that have changed and for constraints that are deferred.
+  const std::size_t rounds_max = 2 * (last_ - first_) + 3;
   bool constraints_now = false;
   for (std::size_t round = 0; end && *end != ending::good; ++round) {
     BOOST_ASSERT(round < rounds_max);

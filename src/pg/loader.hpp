@@ -26,7 +26,7 @@ struct load_report {
   std::size_t rows = 0;        ///< rows committed to the target
   std::size_t duplicates = 0;  ///< messages that an earlier commit had already taken
   std::size_t set_aside = 0;   ///< messages committed to the quarantine, or sent to the dead-letter queue
-  std::size_t left = 0;  ///< bad messages that stay in the queue (bad_messages::leave): not to be deleted
+  std::size_t left = 0;  ///< bad messages that stay in the queue (segment::is_left, or bad_messages::leave)
   bool claimed = false;  ///< the claim form was needed
   int tries = 0;         ///< COPYs of rows begun: 1 unless the ledger or the table refused some
   std::chrono::steady_clock::duration copying{};     ///< from BEGIN until COMMIT, all tries of this call
@@ -58,8 +58,8 @@ struct load_options {
 ///
 /// Bad messages go where the plan says. To the quarantine: in the same transaction. To the dead-letter queue:
 /// sent by `box` between the claim and the commit, so that the ledger decides; a crash in between sends them
-/// once more, and what the queue does not take goes to the quarantine. Left in the queue: neither row nor
-/// key.
+/// once more, and what the queue does not take goes to the quarantine, or stays where there is no sealer.
+/// Left in the queue: neither row nor key.
 ///
 /// On success every message but those left is committed: as row, as set aside, or as known before. On failure
 /// none is, unless the connection is closed then, which leaves it unknown: pass `outcome_unknown` next time.

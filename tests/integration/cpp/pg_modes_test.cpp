@@ -4,9 +4,11 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <functional>
 #include <numeric>
+#include <optional>
 
 #include "core/verdict.hpp"
 #include "pg_load_fixture.hpp"
+#include "support/keys.hpp"
 
 using namespace sluice;
 using Catch::Matchers::ContainsSubstring;
@@ -95,8 +97,9 @@ struct fixture : tests::load_fixture {
   }
   result<pg::load_report> load_with_box(copy::segment& s, bool outcome_unknown = false) {
     const pg::dead_letter_box to = box();
-    return tests::run(loop, pg::load(c, loads, s, nullptr, outcome_unknown, {.box = &to}));
+    return tests::run(loop, pg::load(c, loads, s, seal ? &*seal : nullptr, outcome_unknown, {.box = &to}));
   }
+  std::optional<mask::sealer> seal;
   std::vector<indexes> sent;
   bool box_fails = false;
   std::size_t refuses = 1'000;
@@ -147,11 +150,28 @@ TEST_CASE_METHOD(fixture, "dlq: what cannot be sent rolls everything back") {
 TEST_CASE_METHOD(fixture, "dlq: what the queue does not take goes to the quarantine") {
   bad_go_to(pg::bad_messages::dlq);
   refuses = 5;
+  seal = mask::sealer::make(tests::test_keys()).value();
   auto s = segment(with_bad(messages(0, 10), {4, 5}));
   const auto got = load_with_box(s);
   REQUIRE(got.has_value());
   CHECK(got->set_aside == 2);
   CHECK(db.value("SELECT string_agg(message_id::text, ',') FROM sluice.quarantine") == to_string(id(5)));
+}
+
+TEST_CASE_METHOD(fixture, "dlq: what the queue does not take stays where its body could not be kept") {
+  bad_go_to(pg::bad_messages::dlq);
+  refuses = 5;
+  auto s = segment(with_bad(messages(0, 10), {4, 5}));
+  const auto got = load_with_box(s);
+  REQUIRE(got.has_value());
+  CHECK(got->rows == 8);
+  CHECK(got->set_aside == 1);
+  CHECK(got->left == 1);
+  CHECK(s.is_left(s.slots()[5]));
+  CHECK_FALSE(s.is_left(s.slots()[4]));
+  CHECK(sent == std::vector<indexes>{{4, 5}});  // and message 4 not once more
+  CHECK(set_aside() == 0);
+  CHECK(keys() == 9);
 }
 
 TEST_CASE_METHOD(fixture, "dlq: nothing is sent before deferred constraints are known to hold") {
