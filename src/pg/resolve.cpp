@@ -75,6 +75,9 @@ asio::awaitable<result<tcp::resolver::results_type>> resolver::look_up(
   });
   co_await state->done.async_wait(asio::as_tuple(asio::use_awaitable));
   pending_.reset();
+  // One that has not begun must not be asked for: all look-ups of a loop wait for one thread, and what a
+  // server does not answer stays there for long.
+  if (state->cancelled || !state->answered) state->names.cancel();
   if (state->cancelled) co_return failure(errc::cancelled, "look-up of " + name);
   if (!state->answered) {
     co_return failure(errc::timed_out, fmt::format("no answer from DNS for {}", name), "check the resolver");
