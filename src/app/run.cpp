@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +21,7 @@
 #include "app/commands.hpp"
 #include "app/context.hpp"
 #include "app/ledger_keeper.hpp"
+#include "app/open_files.hpp"
 #include "app/progress.hpp"
 #include "app/task_protection.hpp"
 #include "app/watch.hpp"
@@ -48,15 +48,6 @@ constexpr std::uint64_t backlog_min = 1'000;  ///< messages that wait: more than
 constexpr auto emf_every = 1min;
 constexpr auto protection_every = 1s;
 
-// Hundreds of connections to a queue that is far away need more than the 1,024 files that a shell allows; the
-// hard limit stays.
-void allow_open_files() {
-  rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);  // if it cannot be had, connections fail and are tried again
-}
-
 /// One loop on one thread.
 struct worker {
   boost::asio::io_context loop{1};
@@ -73,7 +64,12 @@ struct worker {
 class service {
  public:
   service(const config& c, bool until_empty, observe::counters& counters)
-      : config_(c), until_empty_(until_empty), log_(c.log_format, c.log_level), counters_(counters) {}
+      : config_(c),
+        files_max_(raise_open_files()),
+        few_files_(fit_open_files(config_.pipeline, c.threads, files_max_)),
+        until_empty_(until_empty),
+        log_(c.log_format, c.log_level),
+        counters_(counters) {}
   int run();
 
  private:
@@ -99,7 +95,9 @@ class service {
   result<> make_protection();
   int refuse(const failure& f);
 
-  const config& config_;
+  config config_;  ///< with no more calls in flight than there may be files
+  std::size_t files_max_;
+  bool few_files_;
   bool until_empty_;
   observe::logger log_;
   observe::counters& counters_;
@@ -113,6 +111,7 @@ class service {
   pg::load_plan load_plan_;
   queue_info queue_;
   std::string dead_letter_url_;
+  pipeline::database_health health_{counters_.held, counters_.databases_away};
   std::vector<std::unique_ptr<worker>> workers_;
   ledger_keeper ledger_{loop_.get_executor(), config_, log_};
   boost::asio::signal_set signals_{loop_, SIGINT, SIGTERM};
@@ -207,7 +206,7 @@ result<> service::make_lane(worker& w) {
   options.in_order = queue_.is_fifo();
   if (options.in_order) options.loaders = 1;
   options.seed = std::random_device()();
-  w.lane = std::make_unique<pipeline::lane>(executor, options, std::move(ports), *std::move(reader),
+  w.lane = std::make_unique<pipeline::lane>(executor, options, std::move(ports), *std::move(reader), health_,
                                             counters_, log_);
   return {};
 }
@@ -420,7 +419,6 @@ int service::refuse(const failure& f) {
 }
 
 int service::run() {
-  allow_open_files();
   std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads is no reason to stop
   result<> ready;
   // From the first moment: process 1 of a container has no default action for a signal. What hangs up while
@@ -446,6 +444,13 @@ int service::run() {
   if (auto made = make_protection(); !made) return refuse(made.error());
   if (auto made = make_workers(); !made) return refuse(made.error());
   if (!keys_ && config_.bad == pg::bad_messages::quarantine) log_.warning("bodies_not_kept");
+  if (!keys_ && config_.bad == pg::bad_messages::dlq) log_.warning("large_bodies_stay");
+  if (few_files_) {
+    log_.info("calls_limited", {{"files", files_max_},
+                                {"threads", config_.threads},
+                                {"receives_max", config_.pipeline.pollers_max},
+                                {"deletes_max", config_.pipeline.ackers}});
+  }
   if (!until_empty_) {
     log_.info("started", {{"queue", queue_.url},
                           {"table", config_.plan.table},

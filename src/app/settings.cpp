@@ -57,7 +57,9 @@ constexpr setting table[] = {
     {"limits.protect_task", "SLUICE_PROTECT_TASK", "", "off",
      "on: a task of an ECS service is not chosen by scale-in while it holds messages"},
     {"limits.queue_away_max", "SLUICE_QUEUE_AWAY_MAX", "", "5m",
-     "how long SQS, or at the start of `run` PostgreSQL, may fail before sluice ends with an error"},
+     "how long SQS, or PostgreSQL at the start of `run` and in a `drain`, may fail before sluice ends with "
+     "an "
+     "error"},
     {"admin.listen", "SLUICE_ADMIN", "", "127.0.0.1:9464",
      "address of status page, metrics and health checks, or off; a drain has them only where this is set"},
     {"admin.hosts", "SLUICE_ADMIN_HOSTS", "", "",

@@ -28,7 +28,11 @@ class backoff {
   /// The wait before the next try, or nothing when the budget is spent. `now` only ever grows.
   std::optional<duration> next(std::chrono::steady_clock::time_point now);
   void reset() noexcept { failures_ = 0; }
+  /// Nothing was tried for so long: that is not of the budget.
+  void skip(std::chrono::steady_clock::duration parked) noexcept { first_failure_ += parked; }
   int failures() const noexcept { return failures_; }
+  /// When the first of these was, if there are any.
+  std::chrono::steady_clock::time_point since() const noexcept { return first_failure_; }
 
  private:
   options options_;

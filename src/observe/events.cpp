@@ -22,11 +22,17 @@ constexpr event table[] = {
      "and not the body, which then is nowhere.",
      "Set `SLUICE_KEYS` or `SLUICE_KEYS_FILE` (`sluice keygen`), or `load.bad_messages` to `dlq` or "
      "`leave`."},
+    {"large_bodies_stay", level::warning,
+     "There is no key ring to seal with: a bad message that the dead-letter queue does not take, as it is "
+     "too "
+     "large with its reason, stays in its queue until SQS moves it after its `maxReceiveCount`.",
+     "Set `SLUICE_KEYS` or `SLUICE_KEYS_FILE` (`sluice keygen`), and these go to the quarantine."},
     {"started", level::info, "Messages are received from now on.", ""},
     {"drain_progressed", level::info, "What a drain has done so far, every five seconds.", ""},
     {"batch_committed", level::debug, "One transaction is in the table.", ""},
     {"messages_left", level::warning,
-     "Messages that cannot become rows stay in the queue (`load.bad_messages = leave`).",
+     "Messages that cannot become rows stay in the queue (`load.bad_messages = leave`; with `dlq` and no key "
+     "ring, those that the dead-letter queue does not take).",
      "Look at the dead-letter queue, where SQS moves them after its `maxReceiveCount`."},
     {"messages_set_aside", level::info,
      "Messages that cannot become rows are in the quarantine or the dead-letter queue, with a reason code: "
@@ -36,7 +42,7 @@ constexpr event table[] = {
     {"traced_message_set_aside", level::info,
      "A message that belongs to a trace (AWSTraceHeader; `traceparent` with `log.traceparent`) cannot become "
      "a "
-     "row; `trace` is the trace's id. Of one batch the first ten are told.",
+     "row; `trace` is the trace's id. Of ten seconds ten are told.",
      ""},
     {"receive_failed", level::warning, "SQS did not give messages; it is asked again after a pause.",
      "Nothing if it passes. If it stays: the network, the credentials, or SQS's own status."},
@@ -57,13 +63,28 @@ constexpr event table[] = {
     {"load_failed", level::warning,
      "A transaction did not commit; its messages stay hidden and it is tried again after a pause.",
      "Nothing if it passes. If it stays: PostgreSQL's log, its connections and its disk."},
+    {"load_given_up", level::warning,
+     "A transaction did not commit for `limits.hold_max` while others did; its messages went back to the "
+     "queue.",
+     "The line says what went wrong. If it repeats, look for locks that these rows wait for, and for slow "
+     "triggers."},
     {"database_away", level::error,
-     "PostgreSQL has not answered for `limits.hold_max`; messages went back to the queue, none are received.",
+     "PostgreSQL has not taken a row for `limits.hold_max`; messages went back to the queue, none are "
+     "received.",
      "Bring PostgreSQL back; sluice goes on by itself, and nothing is lost."},
-    {"database_back", level::info, "PostgreSQL answers again; messages are received again.", ""},
+    {"database_back", level::info,
+     "PostgreSQL answers again; one message is received and held until it is loaded, then more and more.",
+     ""},
     {"settle_failed", level::warning,
      "A delete, an extension or a return of messages failed; it is tried again after a pause.",
      "Nothing if it passes: a message that comes again is known by the ledger."},
+    {"settle_refused", level::warning,
+     "SQS refused to delete, to extend or to give back messages, and would refuse again, with this code.",
+     "A message that was not deleted comes again and is known by the ledger. If it repeats, "
+     "`queue.visibility` is too short for the time that a message is held."},
+    {"calls_limited", level::info,
+     "The limit of open files allows fewer calls in flight than the settings do.",
+     "Raise the limit, where SQS is far away and the rate is not what it should be."},
     {"task_protection_failed", level::warning,
      "ECS does not protect this task from scale-in; it is not asked again.",
      "Allow the task role `ecs:UpdateTaskProtection`; it is for tasks of a service only."},

@@ -38,10 +38,17 @@ batch* batch_pool::take(steady_time now, std::chrono::milliseconds age_max) {
   return oldest;
 }
 
+void batch_pool::put_back(batch& b) {
+  BOOST_ASSERT(b.at == batch::stage::loading);
+  b.at = batch::stage::sealed;
+  sealed_.push_back(&b);
+}
+
 void batch_pool::release(batch& b) {
   BOOST_ASSERT(b.at == batch::stage::settling && b.calls == 0);
   b.rows.clear();
   b.keys.reset();
+  b.on_trial = b.tried = false;
   b.at = batch::stage::free;
   ++free_;
 }

@@ -27,6 +27,8 @@ struct batch {
   std::size_t calls = 0;  ///< calls to the queue, waiting or in flight, that refer to its messages
   /// The ring that its first message was masked with: it lives until the batch is committed or given back.
   std::shared_ptr<const mask::key_ring> keys{};
+  bool on_trial = false;  ///< received to see whether the database takes rows: held until it is loaded
+  bool tried = false;     ///< a load of it has failed, so it may be committed all the same
 };
 
 /// The fixed set of batches of one loop: free -> filling (one at most) -> sealed -> loading -> settling ->
@@ -46,6 +48,8 @@ class batch_pool {
   /// The oldest sealed batch, now `loading`; or the one that is being filled, if it has waited for `age_max`.
   /// Null if there is none.
   batch* take(steady_time now, std::chrono::milliseconds age_max);
+  /// Back behind the sealed ones, to be taken again.
+  void put_back(batch& b);
   /// When the batch that is being filled will have waited long enough. Meaningless if none is.
   bool filling() const noexcept { return filling_ != nullptr && !filling_->rows.empty(); }
   steady_time ripe_at(std::chrono::milliseconds age_max) const noexcept { return filling_->opened + age_max; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/assert.hpp>
 #include <exception>
 #include <utility>
 
@@ -10,11 +11,12 @@ namespace sluice::pipeline {
 using namespace std::chrono_literals;
 
 lane::lane(boost::asio::any_io_executor executor, options o, ports p, record::reader reader,
-           observe::counters& counters, observe::logger& log)
+           database_health& health, observe::counters& counters, observe::logger& log)
     : executor_(executor),
       options_(o),
       ports_(std::move(p)),
       reader_(std::move(reader)),
+      health_(health),
       counters_(counters),
       log_(log),
       pool_(o.segments, o.segment),
@@ -35,6 +37,7 @@ void lane::spawn(awaitable<void> task, std::size_t& alive) {
   boost::asio::co_spawn(executor_, std::move(task), [this, &alive](std::exception_ptr e) {
     --alive;
     if (e) {
+      broke_ = true;
       try {
         std::rethrow_exception(e);
       } catch (const std::exception& broken) {
@@ -55,19 +58,18 @@ awaitable<result<>> lane::run() {
   co_await until_gone(pollers_alive_);
   while (may_come_again()) co_await gone_.wait(poll_look);
   received_all_ = true;
-  tickets_.insert(tickets_.end(), returns_kept_.begin(), returns_kept_.end());
-  returns_kept_.clear();
+  tickets_.release_later();
   call_settlers();
   work_.notify();
   co_await until_gone(loaders_alive_);
   loaded_all_ = true;
   calls_.notify();
   co_await until_gone(settlers_alive_);
-  for (const ticket& t : std::exchange(tickets_, {}))
-    settled(t);  // too late to serve them: the queue has them
+  give_up_tickets();
   stop_.notify();
   co_await until_gone(heartbeat_alive_);
   tell_set_aside();
+  BOOST_ASSERT(broke_ || tickets_.adds_up());
 
   if (failure_) co_return *failure_;
   co_return result<>();
@@ -99,6 +101,13 @@ awaitable<void> lane::pause(std::chrono::milliseconds how_long) {
 // if the poll is cut, it stays hidden for its whole visibility. Polls last for `poll_grace`, and a moment.
 bool lane::may_come_again() const noexcept {
   return stopping() && counters_.receiving.get() > 0 && clock::now() - *stop_at_ < options_.poll_grace + 1s;
+}
+
+// What goes back while a poll is in flight, of any loop, would be the answer to it. To cut the poll does not
+// help: SQS learns of that when it has answered. So polls are waited for; they end by themselves.
+awaitable<void> lane::polls_over(steady_time latest) {
+  while (!stopping() && counters_.receiving.get() > 0 && !health_.trusted() && clock::now() < latest)
+    co_await pause(poll_look);
 }
 
 // Waits for the last task of a kind. After `stop` it has its limits: polls get `poll_grace`, all else

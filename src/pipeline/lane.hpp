@@ -4,7 +4,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,9 +18,11 @@
 #include "observe/log.hpp"
 #include "pipeline/batch_pool.hpp"
 #include "pipeline/concurrency.hpp"
+#include "pipeline/database_health.hpp"
 #include "pipeline/options.hpp"
 #include "pipeline/ports.hpp"
 #include "pipeline/signal.hpp"
+#include "pipeline/ticket_queue.hpp"
 #include "record/reader.hpp"
 
 namespace sluice::pipeline {
@@ -32,12 +33,12 @@ namespace sluice::pipeline {
 /// The rule of acknowledgement: a message is deleted only after the transaction that holds its row, or its
 /// quarantine entry, has been committed; whatever else happens, it stays in the queue.
 ///
-/// Runs on one thread, which owns it; lanes share nothing but counters and the log. It, the counters and the
-/// log outlive `run`.
+/// Runs on one thread, which owns it; lanes share nothing but counters, the log, and what they know of the
+/// database. It and these outlive `run`.
 class lane {
  public:
   lane(boost::asio::any_io_executor executor, options o, ports p, record::reader reader,
-       observe::counters& counters, observe::logger& log);
+       database_health& health, observe::counters& counters, observe::logger& log);
   ~lane();
   lane(const lane&) = delete;
   lane& operator=(const lane&) = delete;
@@ -61,7 +62,7 @@ class lane {
   // poller.cpp
   void call_pollers();
   awaitable<void> poll();
-  std::size_t receives_max() const noexcept;
+  std::size_t receives_max() const;
   void receive_fewer(std::size_t most);
   void note_size(std::span<const sqs::message> reply) noexcept;
   void call_for_help(steady_time now);
@@ -73,32 +74,30 @@ class lane {
   awaitable<bool> receive_failed(const failure& f, backoff& wait);
   awaitable<void> check_empty(queue& q);
   awaitable<void> look_whether_empty(queue& q);
+  void note_depth(const backlog& depth);
   // loader.cpp
   awaitable<void> load_batches();
   awaitable<batch*> next_batch();
-  awaitable<result<pg::load_report>> load(sink& to, batch& b);
+  awaitable<result<pg::load_report>> load(sink& to, batch& b,
+                                          std::optional<database_health::trouble>& failing);
+  awaitable<void> give_up(sink& to, batch& b, const failure& why);
   awaitable<void> wait_for_sink(sink& to);
+  void give_back(batch& b);
   void give_back_waiting();
-  void sink_lost();
-  void sink_found();
+  bool is_beyond_patience() const;
   void loaded(const batch& b, const pg::load_report& report, clock::duration took);
   void tell_set_aside();
   void tell_traces(const copy::segment& s, std::span<const copy::slot> slots);
   // settler.cpp
-  enum class call { remove, extend, give_back };
-  struct ticket {
-    batch* of;
-    std::size_t first;
-    std::size_t count;  ///< at most ten
-    call what;
-  };
   void call_settlers();
   awaitable<void> settle();
-  bool is_for(const ticket& t, std::size_t message) const;
   awaitable<std::optional<steady_time>> serve(queue& q, const ticket& t);
-  void ask(batch& b, call what);  ///< tickets for all its messages
+  void ask(batch& b, request what);  ///< tickets for all its messages
+  void note_answer(request what, const settlement::outcome& o, steady_time asked);
+  bool may_settle_again(request what, const failure& f);
   std::chrono::seconds extension(const batch& b) const;
   void settled(const ticket& t);
+  void give_up_tickets();
   awaitable<void> keep_hidden();  // the heartbeat
 
   /// One of those that are counted in `n`, while it lives.
@@ -132,11 +131,9 @@ class lane {
   void fail(failure f);
   bool stopping() const noexcept { return stop_at_.has_value(); }
   bool may_come_again() const noexcept;
-  /// The database answers, and there is a batch to put messages in; one message at a time while it is on
-  /// trial.
-  bool may_receive() const noexcept {
-    return impaired_ == 0 && (trials_ > 0 ? pool_.idle() : pool_.has_room());
-  }
+  awaitable<void> polls_over(steady_time latest);
+  /// The database takes rows, as far as is known, and there is a batch to put messages in.
+  bool may_receive() const { return pool_.has_room() && (health_.trusted() || health_.room() > 0); }
   awaitable<void> until_gone(const std::size_t& alive);
   awaitable<void> pause(std::chrono::milliseconds how_long);
 
@@ -144,6 +141,7 @@ class lane {
   options options_;
   ports ports_;
   record::reader reader_;
+  database_health& health_;
   observe::counters& counters_;
   observe::logger& log_;
 
@@ -151,9 +149,8 @@ class lane {
   concurrency receive_limit_;
   concurrency settle_limit_;
   std::size_t reply_bytes_ = 0;  ///< of a full reply of the largest bodies lately
-  std::deque<ticket> tickets_;
-  std::vector<ticket> returns_kept_;  ///< at a stop, until no poll is in flight that would bring them again
-  std::vector<queue*> receiving_;     ///< connections of pollers, for stop
+  ticket_queue tickets_;
+  std::vector<queue*> receiving_;  ///< connections of pollers, for stop
   std::vector<sink*> loading_;
   std::vector<queue*> settling_;
 
@@ -174,16 +171,19 @@ class lane {
   bool polls_closed_ = false;   ///< at stop, after `poll_grace`
   bool sinks_closed_ = false;   ///< at stop, late: load no more, give back
   bool queues_closed_ = false;  ///< at stop, too late: not even that
-  std::size_t impaired_ = 0;    ///< loaders whose database does not answer: receive nothing meanwhile
-  /// Loads without a row until it is trusted again: it answers, but has loaded no row since it was away.
-  std::size_t trials_ = 0;
-  std::uint64_t returns_ = 0;  ///< how often a batch went back
+  std::uint64_t returns_ = 0;   ///< how often a batch went back
   steady_time called_for_help_{};
-  std::size_t set_aside_untold_ = 0;           ///< messages that the log does not know of yet
-  steady_time set_aside_next_{};               ///< when it may be told
-  std::map<std::string, std::uint32_t> torn_;  ///< by message id: how often its digest was wrong
-  steady_time empty_since_{};
-  std::optional<steady_time> stop_at_;  ///< when `stop` was called
+  std::size_t set_aside_untold_ = 0;  ///< messages that the log does not know of yet
+  steady_time set_aside_next_{};      ///< when it may be told
+  steady_time traces_next_{};
+  std::size_t traces_left_ = 0;                     ///< traces that may be told until then
+  bool broke_ = false;                              ///< a task ended by an exception
+  std::map<std::string, std::uint32_t> torn_;       ///< by message id: how often its digest was wrong
+  steady_time received_at_{};                       ///< the last answer to a receive
+  steady_time empty_since_{};                       ///< of a drain: no message has come
+  steady_time nothing_since_{};                     ///< and the queue has said that it holds none
+  std::optional<steady_time> depth_unknown_since_;  ///< when it did not say
+  std::optional<steady_time> stop_at_;              ///< when `stop` was called
   std::optional<failure> failure_;
   std::uint64_t seeds_;
 };

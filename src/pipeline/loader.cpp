@@ -10,36 +10,60 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t traces_told_max = 10;  // of a batch
-constexpr auto set_aside_every = 10s;
-constexpr std::size_t trials_max = 10;
+constexpr std::size_t traces_told_max = 10;  // in that time
+constexpr auto told_every = 10s;
+constexpr auto answer_max = 11s;  ///< a poll ends so long after its wait, whatever happens
 
 }  // namespace
 
 awaitable<void> lane::load_batches() {
   const auto connection = ports_.open_sink();
   const listed<sink> in_list(loading_, *connection);
+  backoff wait({.tries_max = 0}, ++seeds_);
   while (batch* b = co_await next_batch()) {
     const auto started = clock::now();
     counters_.batch_age.add(started - b->opened);
+    std::optional<database_health::trouble> failing;  // from the first try that fails
     std::optional<in_flight<observe::gauge>> transaction(std::in_place, counters_.loading);
-    auto report = co_await load(*connection, *b);
+    auto report = co_await load(*connection, *b, failing);
     transaction.reset();
-    b->at = batch::stage::settling;
     if (report) {
+      wait.reset();
+      b->at = batch::stage::settling;
       loaded(*b, *report, clock::now() - started);
       b->rows.commit(b->rows.open());
-      ask(*b, call::remove);
-      continue;
+      ask(*b, request::remove);
+    } else {
+      co_await give_up(*connection, *b, report.error());
     }
-    const verdict v = classify(report.error());
-    if (!may_pass(v) && v != verdict::cancelled) fail(report.error());
-    if (b->rows.first_open() > 0) ask(*b, call::remove);
-    ask(*b, call::give_back);
-    ++returns_;
-    if (options_.in_order) give_back_waiting();
-    if (may_pass(v)) co_await wait_for_sink(*connection);
+    failing.reset();
+    call_pollers();
+    if (report || stopping()) continue;
+    const auto delay = wait.next(clock::now());
+    co_await pause(delay.value_or(5s));
   }
+}
+
+// It was not loaded for as long as messages are held, or a person has to help, or a stop has come.
+awaitable<void> lane::give_up(sink& to, batch& b, const failure& why) {
+  const verdict v = classify(why);
+  if (!may_pass(v) && v != verdict::cancelled) fail(why);
+  auto next = database_health::next::give_back;
+  if (may_pass(v) && !stopping()) {
+    next = health_.gave_up(b.on_trial);
+    if (next == database_health::next::give_back)
+      log_.warning("load_given_up", {{"why", why.what}, {"fix", why.fix}, {"messages", b.rows.size()}});
+  }
+  if (next == database_health::next::keep) {
+    pool_.put_back(b);
+    co_return;
+  }
+  const bool is_away = next == database_health::next::give_back_and_probe;
+  if (is_away) co_await polls_over(clock::now() + options_.wait + answer_max);
+  give_back(b);
+  ++returns_;
+  if (options_.in_order) give_back_waiting();
+  if (is_away) co_await wait_for_sink(to);
 }
 
 // Null when there will be no more.
@@ -57,85 +81,90 @@ awaitable<batch*> lane::next_batch() {
 
 // Tries until it is committed, or `hold_max` has passed, or only a person can help, or we are to stop. The
 // messages are kept hidden meanwhile, and none are received.
-awaitable<result<pg::load_report>> lane::load(sink& to, batch& b) {
+awaitable<result<pg::load_report>> lane::load(sink& to, batch& b,
+                                              std::optional<database_health::trouble>& failing) {
   backoff wait({.tries_max = 0, .total_max = options_.hold_max}, ++seeds_);
-  bool outcome_unknown = false;
-  bool impaired = false;
+  std::uint64_t proofs = health_.proofs();
   for (;;) {
     if (sinks_closed_) co_return failure{errc::cancelled, "stopped"};
     const auto started = clock::now();
-    auto report = co_await to.load(b.rows, outcome_unknown);
-    if (report && report->more) {
+    auto report = co_await to.load(b.rows, b.tried);
+    if (report && !report->more) co_return report;
+    if (report) {
       loaded(b, *report, clock::now() - started);
       if (report->too_slow && stopping()) co_return *report->too_slow;
-      outcome_unknown = report->too_slow.has_value();
-      if (std::exchange(impaired, false)) sink_found();
+      b.tried = report->too_slow.has_value();
+      if (!report->too_slow) failing.reset();
       wait.reset();
       continue;
     }
-    const verdict v = report ? verdict::retry : classify(report.error());
-    const bool again = !report && may_pass(v) && options_.hold_max > 0ms && !stopping();
-    const auto delay = again ? wait.next(clock::now()) : std::nullopt;
-    if (!delay) {
-      if (impaired) sink_found();
-      co_return report;
-    }
-    outcome_unknown = true;
+    const verdict v = classify(report.error());
+    if (!may_pass(v)) co_return report;
+    b.tried = true;
+    if (!failing) failing.emplace(health_);
+    health_.failed(std::exchange(proofs, health_.proofs()), clock::now());
     counters_.load_failures.add();
+    if (is_beyond_patience()) fail(report.error());
+    const bool again = options_.hold_max > 0ms && !stopping();
+    const auto delay = again ? wait.next(clock::now()) : std::nullopt;
+    if (!delay) co_return report;
     log_.warning("load_failed", {{"why", report.error().what},
                                  {"fix", report.error().fix},
                                  {"code", report.error().code.message()},
                                  {"verdict", to_string(v)},
                                  {"messages", b.rows.size()},
                                  {"retry_in_ms", delay->count()}});
-    if (!std::exchange(impaired, true)) sink_lost();
     co_await pause(*delay);
   }
 }
 
+// A service waits for its database, as nothing else would know more. Something waits for the end of a drain.
+bool lane::is_beyond_patience() const {
+  return options_.until_empty && health_.failing_for(clock::now()) >= options_.queue_away_max;
+}
+
 // The database has been away for `hold_max`: hold nothing, receive nothing, until it answers. That it answers
-// does not say that it loads (its disk may be full, the table locked): until something was loaded, single
-// messages are received, as each receive brings a message nearer to the dead-letter queue.
+// does not say that it loads: see database_health.
 awaitable<void> lane::wait_for_sink(sink& to) {
   log_.error("database_away", {{"held_ms", options_.hold_max.count()}});
-  sink_lost();
   backoff wait({.tries_max = 0}, ++seeds_);
   while (!stopping()) {
     give_back_waiting();
     const auto answer = co_await to.probe();
     if (answer) {
       log_.info("database_back");
-      trials_ = trials_max;
-      break;
+      health_.answered();
+      co_return;
     }
     const verdict v = classify(answer.error());
-    if (v == verdict::fatal || v == verdict::auth) {
+    if (v == verdict::fatal || v == verdict::auth || is_beyond_patience()) {
       fail(answer.error());
-      break;
+      co_return;
     }
     const auto delay = wait.next(clock::now());
     co_await pause(delay.value_or(5s));
   }
-  sink_found();
 }
 
+// What of it is committed is deleted.
+void lane::give_back(batch& b) {
+  b.at = batch::stage::settling;
+  if (b.rows.first_open() > 0) ask(b, request::remove);
+  ask(b, request::give_back);
+}
+
+// But for what is on trial.
 void lane::give_back_waiting() {
+  std::vector<batch*> kept;
   pool_.seal();
   while (batch* b = pool_.take(clock::now(), 0ms)) {
-    b->at = batch::stage::settling;
-    ask(*b, call::give_back);
+    if (b->on_trial && !stopping()) {
+      kept.push_back(b);
+    } else {
+      give_back(*b);
+    }
   }
-}
-
-void lane::sink_lost() {
-  ++impaired_;
-  counters_.databases_away.add();
-}
-
-void lane::sink_found() {
-  counters_.databases_away.sub();
-  --impaired_;
-  call_pollers();
+  for (batch* b : kept) pool_.put_back(*b);
 }
 
 void lane::loaded(const batch& b, const pg::load_report& report, clock::duration took) {
@@ -148,11 +177,7 @@ void lane::loaded(const batch& b, const pg::load_report& report, clock::duration
   }
   const auto slots =
       b.rows.slots().subspan(report.first, std::min(report.count, b.rows.size() - report.first));
-  if (trials_ > 0) {
-    trials_ =
-        report.rows > 0 ? 0 : trials_ - 1;  // what is known or bad does not show that the table takes rows
-    call_pollers();
-  }
+  health_.loaded(report.rows);
   counters_.batches.add();
   counters_.rows.add(report.rows);
   counters_.duplicates.add(report.duplicates);
@@ -168,7 +193,7 @@ void lane::loaded(const batch& b, const pg::load_report& report, clock::duration
   if (report.left > 0) log_.warning("messages_left", {{"messages", report.left}});
   if (report.set_aside > 0) {
     for (const copy::slot& s : slots) {
-      if (s.refusal_index < 0) continue;
+      if (s.refusal_index < 0 || b.rows.is_left(s)) continue;
       const copy::refusal& why = b.rows.refusal_of(s);
       std::string reason(why.reason);
       if (!why.column.empty()) reason += ' ' + why.column;
@@ -186,22 +211,25 @@ void lane::loaded(const batch& b, const pg::load_report& report, clock::duration
                                  {"took_ms", std::chrono::duration<double, std::milli>(took).count()}});
 }
 
-// Their sum, once in a while: who sends nothing good must not fill the log, too.
+// Their sum, once in a while: a producer that sends nothing good must not fill the log, too.
 void lane::tell_set_aside() {
   const auto now = clock::now();
   if (set_aside_untold_ == 0 || (now < set_aside_next_ && !loaded_all_)) return;
-  set_aside_next_ = now + set_aside_every;
+  set_aside_next_ = now + told_every;
   log_.info("messages_set_aside", {{"messages", std::exchange(set_aside_untold_, 0)}});
 }
 
-// So that who looks at a trace finds why it ends here: for the first of a batch, as a log has to end
-// somewhere.
+// So that a trace shows why it ends here: for some, as a log has to end somewhere.
 void lane::tell_traces(const copy::segment& s, std::span<const copy::slot> slots) {
-  std::size_t told = 0;
+  if (const auto now = clock::now(); now >= traces_next_) {
+    traces_next_ = now + told_every;
+    traces_left_ = traces_told_max;
+  }
   for (const copy::slot& each : slots) {
     const std::string_view trace = s.trace_id(each);
     if (each.refusal_index < 0 || trace.empty()) continue;
-    if (++told > traces_told_max) return;
+    if (traces_left_ == 0) return;
+    --traces_left_;
     const copy::refusal& why = s.refusal_of(each);
     const std::string id = to_string(each.message_id);
     log_.info("traced_message_set_aside", {{"trace", trace},

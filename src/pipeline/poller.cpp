@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::uint32_t digest_tries = 3;  // wrong digests of a body until it is wrong for good
+constexpr auto readings_apart = 2s;        // of what the queue says that it holds
 constexpr std::size_t torn_max = 1'000;    // messages whose wrong digests are counted
 constexpr std::size_t row_bytes_max = std::size_t{256} << 20;
 constexpr std::size_t reply_bytes_max = std::size_t{8} << 20;  // of the bodies in all replies of a loop
@@ -25,6 +26,13 @@ constexpr std::size_t reply_bytes_max = std::size_t{8} << 20;  // of the bodies 
 // which comes at half of the rest, is still in time for an answer that took three quarters.
 steady_time hidden_since(steady_time asked, clock::duration took, std::chrono::seconds visibility) {
   return asked + std::max<clock::duration>(took - visibility / 4, 0s);
+}
+
+// The pause after an answer without messages that came sooner than was asked: for `queue.wait = 0s`, and for
+// a server or a proxy that does not wait.
+std::chrono::milliseconds pace(std::chrono::seconds asked, clock::duration took, unsigned empty_in_a_row) {
+  if (took > 0s && 2 * took >= asked && asked > 0s) return 0ms;
+  return std::min<std::chrono::milliseconds>(10ms * (1U << std::min(empty_in_a_row, 7U)), 1s);
 }
 
 }  // namespace
@@ -43,21 +51,31 @@ awaitable<void> lane::poll() {
   const listed<queue> in_list(receiving_, *connection);
   backoff wait({.tries_max = 0, .total_max = options_.queue_away_max}, ++seeds_);
   bool connected = false;
+  unsigned empty_in_a_row = 0;
 
   while (!stopping()) {
-    if (polling_ >= receives_max() || !may_receive()) {
+    database_health::permit permit;  // ends when what came is in a batch
+    if (polling_ < receives_max() && pool_.has_room()) permit.take(health_, options_.receive_max);
+    if (permit.messages() == 0) {
+      permit.release();
+      const auto parked = clock::now();
       const bool wanted = co_await may_poll_.wait(unwanted_max);
+      wait.skip(clock::now() - parked);
       if (wanted || pollers_ <= options_.pollers_min) continue;
       --pollers_;
       break;
     }
     const in_flight one(polling_);
     // Those beyond the least ask for a short while only, so that at the end of a burst they are gone soon.
+    // A drain wants to know that nothing is there: a poll without a wait does not ask all of SQS's servers.
     const bool brief = options_.until_empty || polling_ > options_.pollers_min;
+    const std::chrono::seconds longest = options_.until_empty ? 1s
+                                         : brief              ? std::min(options_.wait, 1s)
+                                                              : options_.wait;
     const auto asked = clock::now();
-    const std::size_t most = trials_ > 0 ? 1 : options_.receive_max;
+    const std::size_t most = permit.messages();
     std::optional<in_flight<observe::gauge>> poll_of_all(std::in_place, counters_.receiving);
-    auto reply = co_await connection->receive(most, brief ? std::min(options_.wait, 1s) : options_.wait);
+    auto reply = co_await connection->receive(most, longest);
     poll_of_all.reset();
     if (!reply) {
       connected = false;
@@ -69,13 +87,17 @@ awaitable<void> lane::poll() {
       continue;
     }
     wait.reset();
-    const auto took = clock::now() - asked;
+    received_at_ = clock::now();
+    const auto took = received_at_ - asked;
     if (!reply->empty()) note_size(*reply);
     received(reply->size(), asked, took, connected);
     connected = true;
     if (reply->empty()) {
       if (options_.until_empty) co_await check_empty(*connection);
+      const auto rest = pace(longest, took, empty_in_a_row++);
+      if (rest > 0ms) co_await pause(rest);
     } else {
+      empty_in_a_row = 0;
       empty_since_ = {};
       co_await place(*connection, *reply, hidden_since(asked, took, options_.visibility));
     }
@@ -83,8 +105,9 @@ awaitable<void> lane::poll() {
 }
 
 // What waits in replies has a limit, too, as large bodies are a hundred times what small ones are.
-std::size_t lane::receives_max() const noexcept {
-  if (trials_ > 0) return std::min<std::size_t>(1, receive_limit_.get());
+std::size_t lane::receives_max() const {
+  if (!health_.trusted())
+    return std::min<std::size_t>(1 + health_.room() / options_.receive_max, receive_limit_.get());
   const std::size_t fit = reply_bytes_max / std::max<std::size_t>(reply_bytes_, 1);
   return std::min(std::max<std::size_t>(fit, 1), receive_limit_.get());
 }
@@ -112,10 +135,10 @@ void lane::help() {
 }
 
 // One loop that keeps up with the queue needs none; one that has so many calls under way may not, and one
-// that may not receive cannot.
+// that has no room cannot. While the database is away no loop can help.
 void lane::call_for_help(steady_time now) {
-  const bool needs_help = receive_limit_.is_busy() || !may_receive();
-  if (!ports_.call_for_help || !needs_help || now - called_for_help_ < 100ms) return;
+  const bool needs_help = receive_limit_.is_busy() || !pool_.has_room();
+  if (!ports_.call_for_help || !needs_help || !health_.trusted() || now - called_for_help_ < 100ms) return;
   called_for_help_ = now;
   ports_.call_for_help();
 }
@@ -171,20 +194,27 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
     co_await room_.wait(rest);
   }
   if (messages.empty()) co_return;
-  if (stopping() && !kept) messages = kept.emplace(messages).get();
+  if (!kept) messages = kept.emplace(messages).get();
+  co_await polls_over(hidden + options_.visibility - 1s);
   while (may_come_again()) co_await room_.wait(poll_look);
   if (queues_closed_) co_return;
 
   std::array<std::string_view, sqs::batch_entries_max> handles{};
   const std::size_t count = std::min(messages.size(), handles.size());
   std::ranges::transform(messages.first(count), handles.begin(), &sqs::message::receipt_handle);
-  counters_.given_back.add(count);
   // A stop gives it the time of a settler's calls, not that of polls. If it fails they come back by
   // themselves when their visibility timeout has passed.
   std::erase(receiving_, &from);
   {
     const listed<queue> as_call(settling_, from);
-    co_await from.hide(std::span(handles).first(count), 0s);
+    const auto failed = co_await from.hide(std::span(handles).first(count), 0s);
+    if (!failed) {
+      static_cast<void>(may_settle_again(request::give_back, failed.error()));
+    } else {
+      settlement::outcome o{.done = count - failed->size(), .refused = failed->size()};
+      if (o.refused > 0) o.code = failed->front().code;
+      note_answer(request::give_back, o, clock::now());
+    }
   }
   receiving_.push_back(&from);
 }
@@ -217,6 +247,7 @@ bool lane::try_place(const sqs::message& m, steady_time hidden) {
       b->hidden = first ? hidden : std::min(b->hidden, hidden);
       if (first) {
         b->keys = reader_.keys();
+        b->on_trial = health_.now() == database_health::state::trial;
         counters_.segments_used.add();
       }
       if (b->rows.full()) pool_.seal();
@@ -264,9 +295,10 @@ bool lane::encode(batch& b, const sqs::message& m, copy::segment::entry e) {
 // Whether to go on receiving.
 awaitable<bool> lane::receive_failed(const failure& f, backoff& wait) {
   const verdict v = classify(f);
-  if (v == verdict::cancelled) co_return !stopping();
+  if (v == verdict::cancelled && stopping()) co_return false;
   counters_.receive_failures.add();
   if (v == verdict::throttle) receive_limit_.throttled();
+  if (wait.failures() > 0 && wait.since() < received_at_) wait.reset();  // another poller was answered
   const auto delay = may_pass(v) ? wait.next(clock::now()) : std::nullopt;
   if (!delay) {
     fail(f);
@@ -280,8 +312,9 @@ awaitable<bool> lane::receive_failed(const failure& f, backoff& wait) {
   co_return true;
 }
 
-// Drain ends when a poll was empty, nothing of ours is under way, and the queue says that it holds nothing.
-// What others hold may come back, so that is waited for; but not for longer than it can stay hidden.
+// A drain ends when polls were empty, nothing of ours is under way, and the queue has said twice, some
+// seconds apart, that it holds nothing: its counts lag. What others hold may come back, so that is waited
+// for; but not for longer than it can stay hidden.
 awaitable<void> lane::check_empty(queue& q) {
   if (std::exchange(checking_, true)) co_return;
   co_await look_whether_empty(q);
@@ -295,17 +328,31 @@ awaitable<void> lane::look_whether_empty(queue& q) {
     co_return;
   }
   if (empty_since_ == steady_time{}) empty_since_ = now;
+  if (nothing_since_ < empty_since_) nothing_since_ = {};
+  if (nothing_since_ != steady_time{} && now - nothing_since_ < readings_apart) co_return;
   const auto depth = co_await q.depth();
-  if (!depth) {
-    if (classify(depth.error()) == verdict::fatal) fail(depth.error());
+  if (depth) {
+    depth_unknown_since_.reset();
+    if (pool_.idle() && empty_since_ != steady_time{}) note_depth(*depth);
     co_return;
   }
-  const bool nothing = depth->visible == 0 && depth->in_flight == 0 && depth->delayed == 0;
-  if (!pool_.idle() || empty_since_ == steady_time{}) co_return;
-  if (nothing) {
+  if (stopping()) co_return;
+  if (!depth_unknown_since_) depth_unknown_since_ = now;
+  if (!may_pass(classify(depth.error())) || now - *depth_unknown_since_ >= options_.queue_away_max)
+    fail(depth.error());
+}
+
+void lane::note_depth(const backlog& depth) {
+  const auto now = clock::now();
+  const bool nothing = depth.visible == 0 && depth.in_flight == 0 && depth.delayed == 0;
+  if (!nothing) {
+    nothing_since_ = {};
+    if (now - empty_since_ <= options_.visibility + 5s) return;
+    log_.warning("left_in_flight", {{"messages", depth.in_flight}, {"delayed", depth.delayed}});
     stop();
-  } else if (now - empty_since_ > options_.visibility + 5s) {
-    log_.warning("left_in_flight", {{"messages", depth->in_flight}, {"delayed", depth->delayed}});
+  } else if (nothing_since_ == steady_time{}) {
+    nothing_since_ = now;
+  } else {
     stop();
   }
 }

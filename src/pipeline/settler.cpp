@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <functional>
 
 #include "core/verdict.hpp"
@@ -13,22 +12,13 @@ namespace {
 
 // SQS's limit, less than a long poll, as it is not known when in it SQS has hidden the message.
 constexpr auto hidden_max = 12h - 1min;
-constexpr std::size_t call_size = sqs::batch_entries_max;
 
 }  // namespace
 
-void lane::ask(batch& b, call what) {
-  if (tickets_.empty() && b.rows.size() > 10 * call_size) settle_limit_.begin();
-  const bool later = what == call::give_back && stopping() && !received_all_;
-  for (std::size_t first = 0; first < b.rows.size(); first += call_size) {
-    const ticket one{&b, first, std::min(call_size, b.rows.size() - first), what};
-    if (later) {
-      returns_kept_.push_back(one);
-    } else {
-      tickets_.push_back(one);
-    }
-    ++b.calls;
-  }
+void lane::ask(batch& b, request what) {
+  if (tickets_.empty() && b.rows.size() > 10 * ticket_queue::entries_max) settle_limit_.begin();
+  // At a stop, not until no poll is in flight that would bring them again.
+  tickets_.ask(b, what, what == request::give_back && stopping() && !received_all_);
   call_settlers();
 }
 
@@ -53,8 +43,7 @@ awaitable<void> lane::settle() {
       break;
     }
     const in_flight one(serving_);
-    const ticket t = tickets_.front();
-    tickets_.pop_front();
+    const ticket t = tickets_.take();
     const auto asked = co_await serve(*connection, t);
     settled(t);
     const auto demand = tickets_.empty() ? concurrency::demand::same : concurrency::demand::more;
@@ -66,78 +55,69 @@ awaitable<void> lane::settle() {
 }
 // NOLINTEND(misc-no-recursion)
 
-// Of a batch that was loaded in parts some messages may be committed and others not. What was held back, or
-// is bad and to be left, comes again when its visibility timeout has passed.
-bool lane::is_for(const ticket& t, std::size_t message) const {
-  const copy::segment& s = t.of->rows;
-  const bool committed = message < s.first_open();
-  if (t.what == call::extend) return true;
-  if (t.what == call::give_back) return !committed;
-  const bool left = options_.leave_bad && s.slots()[message].refusal_index >= 0;
-  return committed && !left && !s.is_held_back(message);
-}
-
-// One batch call, and again for those of its entries that were not done. What cannot be done is not an error:
-// the message comes again by itself, and the ledger knows it. Gives the time of the last call, if it was
-// answered.
+// One batch call, and again for those of its entries that were not done. What cannot be done is no failure of
+// ours: the message comes again by itself, and the ledger knows it. But it is told. Gives the time of the
+// last call, if it was answered.
 awaitable<std::optional<steady_time>> lane::serve(queue& q, const ticket& t) {
-  std::array<std::string_view, call_size> handles{};
-  std::size_t count = 0;
-  const auto slots = t.of->rows.slots().subspan(t.first, t.count);
-  for (std::size_t i = 0; i < slots.size(); ++i) {
-    if (is_for(t, t.first + i)) handles[count++] = t.of->rows.receipt_handle(slots[i]);
-  }
-
-  const std::chrono::seconds visibility = t.what == call::extend ? extension(*t.of) : 0s;
+  settlement entries(t, options_.leave_bad, tickets_);
+  const std::chrono::seconds visibility = t.what == request::extend ? extension(*t.of) : 0s;
   backoff wait({.tries_max = 5}, ++seeds_);
   std::optional<steady_time> answered;
-  while (count > 0 && !queues_closed_) {
+  while (entries.open() > 0 && !queues_closed_) {
     const auto asked = clock::now();
     counters_.settling.add();
-    const auto list = std::span<const std::string_view>(handles).first(count);
     // An if, not a conditional expression: g++ 12 evaluates both sides of one that holds a co_await.
     result<std::vector<sqs::batch_failure>> failed;
-    if (t.what == call::remove) {
-      failed = co_await q.remove(list);
+    if (t.what == request::remove) {
+      failed = co_await q.remove(entries.handles());
     } else {
-      failed = co_await q.hide(list, visibility);
+      failed = co_await q.hide(entries.handles(), visibility);
     }
     counters_.settling.sub();
     answered.reset();
-    if (!failed) {
-      const verdict v = classify(failed.error());
-      if (v == verdict::cancelled) co_return answered;
-      if (v == verdict::fatal || v == verdict::auth) {
-        fail(failed.error());
-        co_return answered;
-      }
-      if (v == verdict::throttle) settle_limit_.throttled();
-      log_.warning("settle_failed", {{"why", failed.error().what}, {"verdict", to_string(v)}});
-    } else {
+    if (failed) {
       answered = asked;
-      const std::size_t done = count - failed->size();
-      if (t.what == call::remove) {
-        counters_.deleted.add(done);
-        counters_.delete_time.add(clock::now() - asked);
-      }
-      if (t.what == call::give_back) counters_.given_back.add(done);
-      if (t.what == call::extend) {
-        counters_.extended.add(done);
-        for (copy::slot& s : slots) s.hidden_until = asked + visibility;
-      }
-      std::ranges::sort(*failed, {}, &sqs::batch_failure::index);
-      count = 0;
-      for (const auto& f : *failed) {
-        if (!f.sender_fault) handles[count++] = handles[f.index];
-      }
-      if (count == 0) co_return answered;
+      note_answer(t.what, entries.answered(*failed, asked + visibility), asked);
+      if (entries.open() == 0) co_return answered;
+    } else if (!may_settle_again(t.what, failed.error())) {
+      break;
     }
     const auto delay = wait.next(clock::now());
     if (!delay) break;
     co_await pause(*delay);
   }
-  if (t.what == call::remove) counters_.delete_failures.add(count);
+  // Without a word only what a stop has no more time for.
+  if (t.what == request::remove) counters_.delete_failures.add(entries.open());
+  entries.end(queues_closed_ ? ending::given_up : ending::told);
   co_return answered;
+}
+
+void lane::note_answer(request what, const settlement::outcome& o, steady_time asked) {
+  switch (what) {
+    case request::remove:
+      counters_.deleted.add(o.done);
+      counters_.delete_failures.add(o.refused);
+      counters_.delete_time.add(clock::now() - asked);
+      break;
+    case request::give_back: counters_.given_back.add(o.done); break;
+    case request::extend: counters_.extended.add(o.done); break;
+  }
+  if (o.refused == 0) return;
+  log_.warning("settle_refused", {{"request", name_of(what)}, {"messages", o.refused}, {"code", o.code}});
+}
+
+bool lane::may_settle_again(request what, const failure& f) {
+  const verdict v = classify(f);
+  // Only queues that a stop has closed cancel calls.
+  if (v == verdict::cancelled && queues_closed_) return false;
+  if (v == verdict::fatal || v == verdict::auth) {
+    fail(f);
+    return false;
+  }
+  if (v == verdict::throttle) settle_limit_.throttled();
+  log_.warning("settle_failed",
+               {{"why", f.what}, {"fix", f.fix}, {"request", name_of(what)}, {"verdict", to_string(v)}});
+  return true;
 }
 
 void lane::settled(const ticket& t) {
@@ -152,6 +132,16 @@ void lane::settled(const ticket& t) {
   }
 }
 
+// Too late to serve them: the queue has them.
+void lane::give_up_tickets() {
+  while (!tickets_.empty()) {
+    const ticket t = tickets_.take();
+    tickets_.ended(ending::given_up, t.count);
+    if (t.what == request::remove) counters_.delete_failures.add(t.count);
+    settled(t);
+  }
+}
+
 // SQS hides a message for at most twelve hours from when it was received, and refuses to be asked for more.
 std::chrono::seconds lane::extension(const batch& b) const {
   const auto rest = std::chrono::floor<std::chrono::seconds>(b.hidden + hidden_max - clock::now());
@@ -163,7 +153,8 @@ awaitable<void> lane::keep_hidden() {
   while (!loaded_all_ || settlers_alive_ > 0) {
     co_await stop_.wait(1s);
     tell_set_aside();
-    call_for_help(clock::now());  // replies do it, too, but who may not receive has none
+    call_for_help(clock::now());  // replies do it, too, but a loop that may not receive has none
+    call_pollers();               // the database may be back, as another loop has seen
     const auto horizon = clock::now() + options_.visibility / 2;
     std::vector<std::pair<steady_time, ticket>> due;
     for (batch& b : pool_.all()) {
@@ -172,16 +163,14 @@ awaitable<void> lane::keep_hidden() {
       if (!held || b.calls > 0 || b.rows.empty() || b.rows.hidden_until() > horizon) continue;
       if (extension(b) == 0s) continue;  // it comes again, and the ledger knows it if we commit it yet
       const auto slots = b.rows.slots();
-      for (std::size_t first = 0; first < slots.size(); first += call_size) {
-        const auto ten = slots.subspan(first, std::min(call_size, slots.size() - first));
+      for (std::size_t first = 0; first < slots.size(); first += ticket_queue::entries_max) {
+        const auto ten = slots.subspan(first, std::min(ticket_queue::entries_max, slots.size() - first));
         const auto until = std::ranges::min(ten, {}, &copy::slot::hidden_until).hidden_until;
-        if (until > horizon) continue;
-        due.emplace_back(until, ticket{&b, first, ten.size(), call::extend});
-        ++b.calls;
+        if (until <= horizon) due.emplace_back(until, ticket{&b, first, ten.size(), request::extend});
       }
     }
     std::ranges::sort(due, std::greater(), [](const auto& each) { return each.first; });
-    for (const auto& [until, each] : due) tickets_.push_front(each);
+    for (const auto& [until, each] : due) tickets_.ask_first(each);
     if (!due.empty()) call_settlers();
   }
 }

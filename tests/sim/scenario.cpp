@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/system/errc.hpp>
 #include <exception>
 #include <map>
 #include <memory>
@@ -47,13 +48,23 @@ class world {
     choose_mode();
     choose_messages();
     arm();
-    for (int i = between(1, 3); i > 0; --i) start();
+    lanes_ = chance(0.5) ? 1 : static_cast<std::size_t>(between(2, 4));
+    one_outage_ = chance(0.15);
+    if (one_outage_) {
+      choose_outage();
+    } else {
+      for (int i = between(1, 3); i > 0; --i) start();
+    }
   }
 
   verdict_of_run run() {
     try {
-      trouble_phase();
-      quiet_phase();
+      if (one_outage_) {
+        outage_phase();
+      } else {
+        trouble_phase();
+        quiet_phase();
+      }
       check();
     } catch (const std::exception& e) {
       result_.wrong = e.what();
@@ -139,15 +150,50 @@ class world {
   failure some_failure() {
     ++result_.faults;
     if (chance(fatal_)) return {aws_errc::access_denied, "denied"};
-    switch (between(0, 6)) {
+    switch (between(0, 8)) {
       case 0: return {errc::connection_closed, "closed"};
       case 1: return {errc::timed_out, "timed out"};
       case 2: return {http_status(503), "503"};
       case 3: return {make_error_code(aws_errc::throttled), "throttled"};
       case 4: return {sqlstate("40P01"), "deadlock"};
       case 5: return {sqlstate("57P01"), "shutdown"};
+      case 6: return {make_error_code(boost::system::errc::too_many_files_open), "no descriptor"};
+      case 7:
+        return {make_error_code(boost::system::errc::operation_canceled), "as Asio says for some of these"};
       default: return {errc::bad_answer, "nonsense"};
     }
+  }
+
+  /// Nothing fails but the database, once: it is away, and then takes no rows for a while. A good message
+  /// that would be received a third time is in the dead-letter queue, and lost.
+  void choose_outage() {
+    fail_ = lose_ = slow_ = hang_ = twice_ = fatal_ = outage_ = 0;
+    if (options_.leave_bad) {
+      table_.bad = pg::bad_messages::quarantine;
+      options_.leave_bad = false;
+    }
+    queue_.is_dead = [this](const fake_queue::item& i) { return i.receives >= 2 && !bad_.contains(i.id); };
+    const auto begins = time_.now() + std::chrono::milliseconds(between(0, 5'000));
+    const auto answers = begins + std::chrono::milliseconds(between(1, 600'000));
+    const auto loads = answers + std::chrono::milliseconds(chance(0.5) ? 0 : between(1, 1'200'000));
+    table_.next_trouble = [this, begins, loads]() -> std::optional<fake_table::trouble> {
+      if (time_.now() < begins || time_.now() >= loads) return std::nullopt;
+      ++result_.faults;
+      return fake_table::trouble{{sqlstate("53100"), "disk full"}, fake_table::when::before_commit};
+    };
+    table_.probe_trouble = [this, begins, answers]() -> std::optional<failure> {
+      if (time_.now() < begins || time_.now() >= answers) return std::nullopt;
+      return failure(errc::connection_closed, "closed");
+    };
+  }
+
+  void outage_phase() {
+    start(false);
+    const auto limit = time_.now() + std::chrono::hours(2);
+    while (queue_.left() > 0 && time_.now() < limit) step();
+    for (const auto& p : processes_) p.process->stop();
+    while (!processes_.empty() && time_.now() < limit) step();
+    if (!processes_.empty()) throw std::runtime_error("a process did not end after an outage");
   }
 
   /// A server may go away at any call, and then answers nothing for up to two minutes.
@@ -167,6 +213,10 @@ class world {
     queue_.delay = [this](const char*) { return some_delay(); };
     queue_.deliver_twice = [this] { return ill_ && chance(twice_); };
     queue_.refuse_removal = [this](const std::string&) { return ill_ && chance(fail_ / 2); };
+    queue_.refuses_for_good = chance(0.3);
+    queue_.refuse_hiding = [this](const std::string&) {
+      return ill_ && chance(fail_ / 2) ? std::optional(chance(0.5)) : std::nullopt;
+    };
     table_.delay = [this] { return some_delay(); };
     table_.in_order = fifo_;
     table_.is_slow = [this](const std::string& id) { return ill_ && slow_rows_.contains(id); };
@@ -190,18 +240,19 @@ class world {
     return std::chrono::milliseconds(between(0, 3));
   }
 
-  void start() {
+  void start() { start(!ill_ || chance(0.5)); }
+  void start(bool until_empty) {
     pipeline::options o = options_;
-    o.until_empty = !ill_ || chance(0.5);
+    o.until_empty = until_empty;
     o.seed = random_();
     auto counters = std::make_unique<observe::counters>();
     auto process =
-        std::make_unique<simulated_process>(queue_, table_, o, plan_, *counters, log_, test_keys());
+        std::make_unique<simulated_process>(queue_, table_, o, plan_, *counters, log_, test_keys(), lanes_);
     processes_.push_back({std::move(counters), std::move(process)});
   }
 
   void step() {
-    const auto room = static_cast<std::int64_t>(options_.segments * options_.segment.rows_max);
+    const auto room = static_cast<std::int64_t>(lanes_ * options_.segments * options_.segment.rows_max);
     for (const auto& [counters, process] : processes_) {
       process->step();
       if (counters->held.get() > room)
@@ -352,6 +403,8 @@ class world {
   std::set<std::string> slow_rows_;  ///< a transaction with one of these is too slow, while servers are ill
   std::map<std::string, int> event_of_;         ///< good messages
   std::map<std::string, int> received_before_;  ///< the quiet phase
+  std::size_t lanes_ = 1;                       ///< of each process
+  bool one_outage_ = false;
   bool fifo_ = false;
   bool ill_ = true;
   double fail_ = 0, lose_ = 0, slow_ = 0, hang_ = 0, twice_ = 0, fatal_ = 0, outage_ = 0;

@@ -84,6 +84,12 @@ class fake_queue {
   std::function<bool()> deliver_twice;
   /// Entries of a remove that are refused this time.
   std::function<bool(const std::string& id)> refuse_removal;
+  bool refuses_for_good = false;  ///< these: a SenderFault
+  /// Entries of an extension or a return that are refused: whether for good.
+  std::function<std::optional<bool>(const std::string& id)> refuse_hiding;
+  /// What the counts say, where they lag behind.
+  std::function<std::optional<sluice::pipeline::backlog>()> counts;
+  bool ignores_wait = false;  ///< as some proxies do: an empty answer comes at once
   /// Whether a message goes to the dead-letter queue now that it would be received once more.
   std::function<bool(const item&)> is_dead;
   std::set<std::string> dead;
@@ -111,7 +117,7 @@ class fake_connection final : public sluice::pipeline::queue {
       std::size_t messages_max, std::chrono::seconds longest) override {
     ++of_.receives;
     of_.most_receives_at_once = std::max(of_.most_receives_at_once, ++of_.receiving);
-    const auto until = fake_queue::clock::now() + longest;
+    const auto until = fake_queue::clock::now() + (of_.ignores_wait ? 0s : longest);
     bool cancelled = false;
     while (!cancelled && of_.visible() == 0 && fake_queue::clock::now() < until)
       cancelled = !co_await pause(5ms);
@@ -140,7 +146,7 @@ class fake_connection final : public sluice::pipeline::queue {
       fake_queue::item& item = find(handles[i]);
       if (!of_.committed.contains(item.id)) of_.removed_too_early.push_back(item.id);
       if (of_.refuse_removal && of_.refuse_removal(item.id)) {
-        failed.push_back({.index = i, .sender_fault = false, .code = "InternalError"});
+        failed.push_back({.index = i, .sender_fault = of_.refuses_for_good, .code = "InternalError"});
       } else if (!item.group.empty() && item.hidden_until <= fake_queue::clock::now()) {
         failed.push_back({.index = i, .sender_fault = true, .code = "InvalidParameterValue"});  // has expired
       } else if (handles[i] == handle_of(item)) {
@@ -155,18 +161,25 @@ class fake_connection final : public sluice::pipeline::queue {
       std::span<const std::string_view> handles, std::chrono::seconds visibility) override {
     if (!co_await pause(delay("hide"))) co_return sluice::failure(sluice::errc::cancelled, "closed");
     if (auto f = of_.trouble ? of_.trouble("hide") : std::nullopt) co_return *f;
-    for (const auto handle : handles) {
-      fake_queue::item& item = find(handle);
-      if (item.removed || handle != handle_of(item)) continue;
+    std::vector<sluice::sqs::batch_failure> failed;
+    for (std::size_t i = 0; i < handles.size(); ++i) {
+      fake_queue::item& item = find(handles[i]);
+      if (const auto refused = of_.refuse_hiding ? of_.refuse_hiding(item.id) : std::nullopt) {
+        failed.push_back({.index = i, .sender_fault = *refused, .code = "InvalidParameterValue"});
+        continue;
+      }
+      if (item.removed || handles[i] != handle_of(item)) continue;
       item.hidden_until = fake_queue::clock::now() + visibility;
       ++(visibility == 0s ? of_.given_back : of_.extended);
     }
-    co_return std::vector<sluice::sqs::batch_failure>();
+    co_return failed;
   }
 
   awaitable<sluice::result<sluice::pipeline::backlog>> depth() override {
     if (!co_await pause(delay("depth"))) co_return sluice::failure(sluice::errc::cancelled, "closed");
     if (auto f = of_.trouble ? of_.trouble("depth") : std::nullopt) co_return *f;
+    const auto said = of_.counts ? of_.counts() : std::nullopt;
+    if (said) co_return *said;
     const auto visible = of_.visible();
     co_return sluice::pipeline::backlog{.visible = visible, .in_flight = of_.left() - visible};
   }

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <chrono>
 #include <exception>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "pipeline/lane.hpp"
 #include "support/fake_queue.hpp"
@@ -40,40 +41,62 @@ class simulated_time {
   clock::simulation state_;
 };
 
-/// A lane on a loop of its own, between a queue and a table in memory. Destroying it in the middle is a
-/// crash: nothing more of it runs, and only queue and table remain.
+/// A process with its lanes, between a queue and a table in memory. Destroying it in the middle is a crash:
+/// nothing more of it runs, and only queue and table remain.
+///
+/// The lanes share one loop, which stands for a thread each: what they do comes in between each other as it
+/// does there, but never at one moment.
 class simulated_process {
  public:
   simulated_process(fake_queue& queue, fake_table& table, const sluice::pipeline::options& options,
                     const sluice::record::plan& plan, sluice::observe::counters& counters,
                     sluice::observe::logger& log,
-                    std::shared_ptr<const sluice::mask::key_ring> keys = nullptr)
-      : loop_(std::make_unique<boost::asio::io_context>(1)) {
+                    std::shared_ptr<const sluice::mask::key_ring> keys = nullptr, std::size_t lanes = 1)
+      : health_(counters.held, counters.databases_away), loop_(std::make_unique<boost::asio::io_context>(1)) {
     const boost::asio::any_io_executor executor = loop_->get_executor();
-    sluice::pipeline::ports ports;
-    ports.open_queue = [&queue, executor]() -> std::unique_ptr<sluice::pipeline::queue> {
-      return std::make_unique<fake_connection>(queue, executor);
-    };
-    ports.open_sink = [&table, executor]() -> std::unique_ptr<sluice::pipeline::sink> {
-      return std::make_unique<fake_sink>(table, executor);
-    };
-    lane_ = std::make_unique<sluice::pipeline::lane>(
-        executor, options, std::move(ports), sluice::record::reader::make(plan, std::move(keys)).value(),
-        counters, log);
-    boost::asio::co_spawn(*loop_, lane_->run(), [this](std::exception_ptr e, sluice::result<> r) {
-      broken_ = e;
-      outcome_ = std::move(r);
-    });
+    for (std::size_t i = 0; i < lanes; ++i) {
+      // As in app/run.cpp: at idle one of them looks out for messages.
+      const bool looks_out = options.until_empty || i == 0;
+      sluice::pipeline::ports ports;
+      ports.open_queue = [&queue, executor]() -> std::unique_ptr<sluice::pipeline::queue> {
+        return std::make_unique<fake_connection>(queue, executor);
+      };
+      ports.open_sink = [&table, executor]() -> std::unique_ptr<sluice::pipeline::sink> {
+        return std::make_unique<fake_sink>(table, executor);
+      };
+      if (looks_out && lanes > 1) {
+        ports.call_for_help = [this] {
+          for (const auto& lane : lanes_) boost::asio::post(*loop_, [help = lane.get()] { help->help(); });
+        };
+      }
+      ports.tell_of_failure = [this] { stop(); };
+      sluice::pipeline::options o = options;
+      o.seed += i * 1'000;
+      if (!looks_out) o.pollers_min = 0;
+      lanes_.push_back(std::make_unique<sluice::pipeline::lane>(
+          executor, o, std::move(ports), sluice::record::reader::make(plan, keys).value(), health_, counters,
+          log));
+    }
+    for (const auto& lane : lanes_) {
+      boost::asio::co_spawn(*loop_, lane->run(), [this](std::exception_ptr e, sluice::result<> r) {
+        ++ended_;
+        if (e) broken_ = e;
+        if (!r && outcome_) outcome_ = std::move(r);
+      });
+    }
   }
   ~simulated_process() { loop_.reset(); }  // the coroutines go before what they refer to
 
-  bool ended() const { return outcome_.has_value() || broken_ != nullptr; }
+  bool ended() const { return ended_ == lanes_.size() || broken_ != nullptr; }
+  /// Of the first lane that failed, if one did.
   const sluice::result<>& outcome() const {
     if (broken_) std::rethrow_exception(broken_);
-    return *outcome_;
+    return outcome_;
   }
-  sluice::pipeline::lane& lane() { return *lane_; }
-  void stop() { lane_->stop(); }
+  sluice::pipeline::lane& lane() { return *lanes_.front(); }
+  void stop() {
+    for (const auto& lane : lanes_) lane->stop();
+  }
 
   /// Runs the next few handlers, and leaves the rest: for a crash between any two steps.
   void step(int handlers) {
@@ -94,9 +117,11 @@ class simulated_process {
   }
 
  private:
+  sluice::pipeline::database_health health_;
   std::unique_ptr<boost::asio::io_context> loop_;
-  std::unique_ptr<sluice::pipeline::lane> lane_;
-  std::optional<sluice::result<>> outcome_;
+  std::vector<std::unique_ptr<sluice::pipeline::lane>> lanes_;
+  std::size_t ended_ = 0;
+  sluice::result<> outcome_;
   std::exception_ptr broken_;
 };
 

@@ -5,7 +5,7 @@ import json
 import boto3
 import pytest
 
-from world import ACCESS_KEY, REGION, SAMPLES, SECRET_KEY
+from world import ACCESS_KEY, EXAMPLES, REGION, SAMPLES, SECRET_KEY
 
 
 @pytest.fixture
@@ -114,6 +114,23 @@ def test_large_bodies_become_letters_and_one_that_does_not_fit_with_its_reason_i
     env = ready.environment(SLUICE_AUDIT_FILE=str(ready.folder / "audit.log"))
     assert ready.ok("quarantine", "show", "--reason", "r", env=env).stdout == large + "\n"
     assert ready.count("user_logins") == 99 and ready.left("login-queue") == 0
+
+
+def test_without_a_key_ring_what_a_dlq_does_not_take_stays_in_its_queue(ready):
+    """SQS moves it after maxReceiveCount, whatever its size; its body is nowhere else meanwhile."""
+    large = json.dumps({"foo": "x" * 1_048_550})
+    file = ready.folder / "large.ndjson"
+    file.write_text(large + "\n")
+    ready.ok("send", file)
+    plan = EXAMPLES / "login-events-compat.toml"
+    env = ready.environment(SLUICE_BAD_MESSAGES="dlq", SLUICE_KEYS=None, SLUICE_LOG_FORMAT="json")
+    done = ready.ok("drain", "-c", plan, env=env)
+    assert done.stderr.count('"event":"large_bodies_stay"') == 1
+    assert "messages_left" in done.stderr
+    letters = dead_letters(ready)
+    assert sorted(letter["Body"] for letter in letters) == sorted([large, BAD_BODY])
+    assert ready.count("sluice.quarantine") == 0 and ready.count("user_logins") == 99
+    assert ready.left("login-queue") == 0
 
 
 def test_a_dlq_that_refuses_stops_sluice_and_deletes_nothing_bad(ready):
