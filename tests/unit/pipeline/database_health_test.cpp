@@ -22,7 +22,7 @@ static std::ostream& operator<<(std::ostream& out, database_health::next n) {
 namespace {
 
 /// The database as seen by a process that holds `held` messages.
-struct fixture {
+struct health_fixture {
   observe::gauge held, failing;
   health of{held, failing};
   health::time now{};
@@ -48,13 +48,13 @@ struct fixture {
 }  // namespace
 
 TEST_CASE("a database of which nothing bad is known is trusted") {
-  fixture f;
+  health_fixture f;
   CHECK(f.of.trusted());
   CHECK(f.permitted() == 10);
 }
 
 TEST_CASE("from the first load that fails until rows are taken nothing is received") {
-  fixture f;
+  health_fixture f;
   {
     const health::trouble one(f.of);
     f.fail();
@@ -68,7 +68,7 @@ TEST_CASE("from the first load that fails until rows are taken nothing is receiv
 }
 
 TEST_CASE("a batch that fails while others bring rows has a trouble of its own") {
-  fixture f;
+  health_fixture f;
   const health::trouble one(f.of);
   const auto before = f.of.proofs();
   f.of.loaded(5);
@@ -78,7 +78,7 @@ TEST_CASE("a batch that fails while others bring rows has a trouble of its own")
 }
 
 TEST_CASE("where all that was held turned out to be known, one message tries whether rows are taken") {
-  fixture f;
+  health_fixture f;
   {
     const health::trouble one(f.of);
     f.fail();
@@ -90,7 +90,7 @@ TEST_CASE("where all that was held turned out to be known, one message tries whe
 }
 
 TEST_CASE("a stop in an outage leaves nothing away that nobody tries") {
-  fixture f;
+  health_fixture f;
   {
     const health::trouble one(f.of);
     const health::trouble two(f.of);
@@ -100,7 +100,7 @@ TEST_CASE("a stop in an outage leaves nothing away that nobody tries") {
 }
 
 TEST_CASE("a database that is back is tried with one message, whichever loop asks") {
-  fixture f;
+  health_fixture f;
   f.come_back();
   health::permit first, second;
   first.take(f.of, 10);
@@ -117,7 +117,7 @@ TEST_CASE("a database that is back is tried with one message, whichever loop ask
 }
 
 TEST_CASE("with each load that brings rows there may be twice as many, until it is trusted") {
-  fixture f;
+  health_fixture f;
   f.come_back();
   for (std::size_t n = 1; n <= health::trial_max; n *= 2) {
     CHECK(f.of.now() == state::trial);
@@ -128,7 +128,7 @@ TEST_CASE("with each load that brings rows there may be twice as many, until it 
 }
 
 TEST_CASE("loads without a row let in ten, and show nothing") {
-  fixture f;
+  health_fixture f;
   f.come_back();
   for (int i = 0; i < 100; ++i) f.of.loaded(0);
   CHECK(f.of.now() == state::trial);
@@ -136,7 +136,7 @@ TEST_CASE("loads without a row let in ten, and show nothing") {
 }
 
 TEST_CASE("what is on trial is kept, and one more comes: the trouble may be its own") {
-  fixture f;
+  health_fixture f;
   f.come_back();
   f.held.add();
   const health::trouble one(f.of);
@@ -151,13 +151,13 @@ TEST_CASE("what is on trial is kept, and one more comes: the trouble may be its 
 }
 
 TEST_CASE("what was held before goes back even while there is a trial") {
-  fixture f;
+  health_fixture f;
   f.come_back();
   CHECK(f.of.gave_up(false) == next::give_back_and_probe);
 }
 
 TEST_CASE("one that goes away anew on trial is away, and what is on trial is kept still") {
-  fixture f;
+  health_fixture f;
   f.come_back();
   f.of.loaded(1);
   const health::trouble one(f.of);
@@ -169,7 +169,7 @@ TEST_CASE("one that goes away anew on trial is away, and what is on trial is kep
 }
 
 TEST_CASE("it says for how long every load has failed") {
-  fixture f;
+  health_fixture f;
   CHECK(f.of.failing_for(f.now + 1h) == 0s);
   f.fail();
   f.of.failed(f.of.proofs(), f.now + 10s);

@@ -11,7 +11,7 @@ using when = fake_table::when;
 
 namespace {
 
-failure gone() {
+failure link_lost() {
   return {errc::connection_closed, "the link is gone"};
 }
 
@@ -128,8 +128,8 @@ TEST_CASE("a drain whose database stays away ends after queue_away_max") {
   f.options.hold_max = 10s;
   f.options.queue_away_max = 5min;
   const bool answers = GENERATE(true, false);  // and takes no rows
-  f.table.next_trouble = [] { return std::optional(trouble{gone(), when::before_commit}); };
-  f.table.probe_trouble = [&] { return answers ? std::nullopt : std::optional(gone()); };
+  f.table.next_trouble = [] { return std::optional(trouble{link_lost(), when::before_commit}); };
+  f.table.probe_trouble = [&] { return answers ? std::nullopt : std::optional(link_lost()); };
   f.put(100);
   const auto begun = f.time.now();
   const auto outcome = f.run(1h);
@@ -142,7 +142,9 @@ TEST_CASE("a drain whose database stays away ends after queue_away_max") {
 TEST_CASE("a drain whose queue does not say what it holds ends after queue_away_max") {
   lane_fixture f;
   f.options.queue_away_max = 1min;
-  f.queue.trouble = [](const char* call) { return is(call, "depth") ? std::optional(gone()) : std::nullopt; };
+  f.queue.trouble = [](const char* call) {
+    return is(call, "depth") ? std::optional(link_lost()) : std::nullopt;
+  };
   const auto begun = f.time.now();
   CHECK_FALSE(f.run(1h));
   CHECK(f.time.now() - begun < 2min);
@@ -171,13 +173,13 @@ TEST_CASE("time in which nothing is received is not of the time for which receiv
   f.queue.trouble = [&](const char* call) -> std::optional<failure> {
     const auto at = f.time.now() - begun;
     if (!is(call, "receive") || at < 1s) return std::nullopt;
-    if (at < 10s || (at > 40s && std::exchange(once_more, false))) return gone();
+    if (at < 10s || (at > 40s && std::exchange(once_more, false))) return link_lost();
     return std::nullopt;
   };
   f.queue.latency = 10ms;
   f.table.delay = [&] { return f.time.now() - begun < 5s ? 5s : 1ms; };
   f.table.next_trouble = [&]() -> std::optional<trouble> {
-    if (f.time.now() - begun < 60s) return trouble{gone(), when::before_commit};
+    if (f.time.now() - begun < 60s) return trouble{link_lost(), when::before_commit};
     return std::nullopt;
   };
   f.run_for(2min, [&] {
@@ -195,7 +197,7 @@ TEST_CASE("a poller that fails while others are answered does not end the lane")
   f.options.wait = 1s;
   std::size_t n = 0;
   f.queue.trouble = [&](const char* call) {
-    return is(call, "receive") && n++ % 2 == 0 ? std::optional(gone()) : std::nullopt;
+    return is(call, "receive") && n++ % 2 == 0 ? std::optional(link_lost()) : std::nullopt;
   };
   f.run_for(2min, [] {});
   CHECK(f.counters.receive_failures.get() > 20);

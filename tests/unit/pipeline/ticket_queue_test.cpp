@@ -10,9 +10,9 @@ using namespace std::chrono_literals;
 namespace {
 
 /// A batch of 25 messages, of which every tenth is bad.
-struct fixture {
+struct ticket_fixture {
   /// So many of them are committed.
-  explicit fixture(std::size_t committed = 25)
+  explicit ticket_fixture(std::size_t committed = 25)
       : b({.rows_max = 100, .row_bytes = 1'000, .body_bytes = 1'000, .handle_bytes = 1'000}) {
     for (std::uint8_t i = 0; i < 25; ++i) {
       copy::segment::entry e{.message_id = {},
@@ -52,7 +52,7 @@ sqs::batch_failure failure_of(std::size_t index, bool sender_fault) {
 }  // namespace
 
 TEST_CASE("a batch is asked for in tickets of ten, which count as its calls") {
-  fixture f;
+  ticket_fixture f;
   f.tickets.ask(f.b, request::remove);
   CHECK(f.tickets.size() == 3);
   CHECK(f.b.calls == 3);
@@ -63,7 +63,7 @@ TEST_CASE("a batch is asked for in tickets of ten, which count as its calls") {
 }
 
 TEST_CASE("what is asked for first goes first, and what is for later waits until it is released") {
-  fixture f;
+  ticket_fixture f;
   f.tickets.ask(f.b, request::give_back, true);
   CHECK(f.tickets.empty());
   f.tickets.ask(f.b, request::remove);
@@ -74,7 +74,7 @@ TEST_CASE("what is asked for first goes first, and what is for later waits until
 }
 
 TEST_CASE("each message of a ticket has one ending, and they add up") {
-  fixture f;
+  ticket_fixture f;
   f.tickets.ask(f.b, request::remove);
   f.serve_all({failure_of(1, false), failure_of(4, true)});
   CHECK(f.tickets.ended(ending::done) == 22);
@@ -84,7 +84,7 @@ TEST_CASE("each message of a ticket has one ending, and they add up") {
 
 TEST_CASE(
     "only entries that may still be done are asked for again, and the first code of a refusal is kept") {
-  fixture f;
+  ticket_fixture f;
   f.tickets.ask(f.b, request::remove);
   settlement one(f.tickets.take(), false, f.tickets);
   const std::vector failed = {failure_of(9, false), failure_of(2, true), failure_of(5, true),
@@ -101,7 +101,7 @@ TEST_CASE(
 }
 
 TEST_CASE("bad messages that are left in the queue are not deleted, and are told otherwise") {
-  fixture f;
+  ticket_fixture f;
   f.tickets.ask(f.b, request::remove);
   f.serve_all({}, true);
   CHECK(f.tickets.ended(ending::done) == 22);
@@ -110,7 +110,7 @@ TEST_CASE("bad messages that are left in the queue are not deleted, and are told
 }
 
 TEST_CASE("of a batch that is half loaded what is committed is deleted, and what is open is given back") {
-  fixture f(0);
+  ticket_fixture f(0);
   f.b.rows.commit(12);
   f.b.rows.hold_back();
   for (const request what : {request::remove, request::give_back}) f.tickets.ask(f.b, what);
@@ -132,7 +132,7 @@ TEST_CASE("of a batch that is half loaded what is committed is deleted, and what
 }
 
 TEST_CASE("an extension marks those as hidden that were extended, and no others") {
-  fixture f;
+  ticket_fixture f;
   f.tickets.ask_first({&f.b, 10, 10, request::extend});
   settlement one(f.tickets.take(), true, f.tickets);
   one.answered(std::vector{failure_of(3, false), failure_of(6, true)}, f.later);
