@@ -127,8 +127,12 @@ void say(const std::string& text) noexcept {
   std::fputs(text.c_str(), stderr);
 }
 
+std::string failure_line(const failure& f) {
+  return fmt::format("sluice: {}\n", f.line());
+}
+
 void print_failure(const failure& f) {
-  say(fmt::format("sluice: {}\n", f.line()));
+  say(failure_line(f));
 }
 
 }  // namespace sluice::app

@@ -56,7 +56,8 @@ std::string shown(const std::string& value);
 /// Writes to standard error. Whether that works is of no consequence.
 void say(const std::string& text) noexcept;
 
-/// "sluice: what; what to do" on standard error.
+/// "sluice: what; what to do", and on standard error.
+std::string failure_line(const failure& f);
 void print_failure(const failure& f);
 
 }  // namespace sluice::app

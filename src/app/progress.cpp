@@ -8,8 +8,6 @@
 #include <string_view>
 #include <utility>
 
-#include "app/context.hpp"
-
 namespace sluice::app {
 namespace {
 
@@ -35,10 +33,11 @@ std::string grouped(std::uint64_t n) {
   return text;
 }
 
-progress::progress(std::string verb, std::uint64_t total, bool terminal, teller tell)
+progress::progress(std::string verb, std::uint64_t total, bool terminal, writer write, teller tell)
     : verb_(std::move(verb)),
       total_(total),
       terminal_(terminal),
+      write_(std::move(write)),
       tell_(std::move(tell)),
       started_(clock::now()),
       last_(started_) {}
@@ -85,17 +84,17 @@ void progress::show(std::uint64_t done, const std::string& note) {
   last_done_ = done;
   total_ = total_ == 0 ? 0 : std::max(total_, done);
   if (terminal_) {
-    say("\r\x1b[K" + line(verb_, done, total_, rate_, note, terminal_width() - 1));
+    write_("\r\x1b[K" + line(verb_, done, total_, rate_, note, terminal_width() - 1));
     drawn_ = true;
   } else if (tell_) {
     tell_(done, total_, rate_);
   } else {
-    say(line(verb_, done, total_, rate_, note, 200) + '\n');
+    write_(line(verb_, done, total_, rate_, note, 200) + '\n');
   }
 }
 
 void progress::finish() {
-  if (std::exchange(drawn_, false)) say("\r\x1b[K");
+  if (std::exchange(drawn_, false)) write_("\r\x1b[K");
 }
 
 }  // namespace sluice::app

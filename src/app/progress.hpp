@@ -14,10 +14,11 @@ namespace sluice::app {
 class progress {
  public:
   using teller = std::function<void(std::uint64_t done, std::uint64_t total, double per_second)>;
+  using writer = std::function<void(const std::string& text)>;
 
-  /// `total` is an estimate and grows when it is passed; 0 if unknown. `tell` takes the place of the lines,
-  /// for a log that has a form of its own.
-  progress(std::string verb, std::uint64_t total, bool terminal, teller tell = {});
+  /// `total` is an estimate and grows when it is passed; 0 if unknown. `write` gets what is drawn. `tell`
+  /// takes the place of the lines, for a log that has a form of its own.
+  progress(std::string verb, std::uint64_t total, bool terminal, writer write, teller tell = {});
   ~progress();
   progress(const progress&) = delete;
   progress& operator=(const progress&) = delete;
@@ -36,6 +37,7 @@ class progress {
   std::string verb_;
   std::uint64_t total_;
   bool terminal_;
+  writer write_;
   teller tell_;
   bool drawn_ = false;
   std::chrono::steady_clock::time_point started_;

@@ -28,7 +28,7 @@ bool is_unknown_operation(const failure& f) {
 /// Until the move has ended; the task goes on by itself if we do not.
 boost::asio::awaitable<result<sqs::move_task>> follow(sqs::client& client, const std::string& source) {
   const auto executor = co_await boost::asio::this_coro::executor;
-  progress bar("moving", 0, isatty(STDERR_FILENO) != 0);
+  progress bar("moving", 0, isatty(STDERR_FILENO) != 0, say);
   boost::asio::steady_timer timer(executor);
   for (int failures = 0;;) {
     const auto task = co_await client.latest_move_task(source);

@@ -234,7 +234,7 @@ awaitable<result<std::uint64_t>> rekeying::pass(bool look_only) {
   if (!all) co_return all.error();
   std::uint64_t total = 0;
   for (const part& p : *all) total += p.pages;
-  progress pages(look_only ? "looking at pages" : "rekeying pages", total, isatty(STDERR_FILENO) != 0);
+  progress pages(look_only ? "looking at pages" : "rekeying pages", total, isatty(STDERR_FILENO) != 0, say);
   found_.left = 0;
   std::uint64_t found = 0;
   std::uint64_t done = 0;

@@ -9,13 +9,12 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "app/commands.hpp"
@@ -23,11 +22,13 @@
 #include "app/ledger_keeper.hpp"
 #include "app/open_files.hpp"
 #include "app/progress.hpp"
+#include "app/second_signal.hpp"
 #include "app/task_protection.hpp"
 #include "app/watch.hpp"
 #include "core/backoff.hpp"
 #include "core/verdict.hpp"
 #include "observe/emf.hpp"
+#include "observe/line_writer.hpp"
 #include "observe/process.hpp"
 #include "pg/catalogue.hpp"
 #include "pipeline/lane.hpp"
@@ -114,6 +115,7 @@ class service {
   pipeline::database_health health_{counters_.held, counters_.databases_away};
   std::vector<std::unique_ptr<worker>> workers_;
   ledger_keeper ledger_{loop_.get_executor(), config_, log_};
+  second_signal second_;
   boost::asio::signal_set signals_{loop_, SIGINT, SIGTERM};
   boost::asio::signal_set hangups_{loop_};
   std::size_t tasks_ = 0;  ///< of the control loop
@@ -251,6 +253,7 @@ void service::stop_all() {
   for (const auto& w : workers_) boost::asio::post(w->loop, [lane = w->lane.get()] { lane->stop(); });
 }
 
+// The first: a second one ends the process (see second_signal).
 awaitable<void> service::watch_signals() {
   const auto [error, signal] =
       co_await signals_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
@@ -258,12 +261,6 @@ awaitable<void> service::watch_signals() {
   stopped_by_signal_ = true;
   log_.info("stopping", {{"signal", signal}});
   stop_all();
-  const auto [again, second] =
-      co_await signals_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-  if (again) co_return;
-  // At once: what is in a transaction is rolled back by PostgreSQL or committed, and the ledger knows; the
-  // rest is in the queue.
-  std::_Exit(exit_code::interrupted);
 }
 
 // Everything that can fail is done before a loop is told: they all take the new ring, or none does.
@@ -333,14 +330,16 @@ awaitable<void> service::report_emf() {
   const value* wanted = config_.values.find("log.emf");
   if (wanted == nullptr) co_return;
   observe::emf_reporter reporter(wanted->text, queue_.url.substr(queue_.url.rfind('/') + 1));
+  observe::line_writer documents(STDOUT_FILENO);
+  std::uint64_t lost = 0;
   auto due = clock::now() + emf_every;
   while (alive_ > 0) {
     co_await changed_.wait(due - clock::now());
     if (alive_ > 0 && clock::now() < due) continue;
     due += emf_every;
-    std::puts(reporter.document(counters_, std::chrono::system_clock::now()).c_str());
-    std::fflush(stdout);
-    std::clearerr(stdout);  // metrics that nobody can store are no reason to stop
+    documents.write(reporter.document(counters_, std::chrono::system_clock::now()) + '\n');
+    if (const auto lost_before = std::exchange(lost, documents.lost()); lost > lost_before)
+      log_.warning("emf_dropped", {{"documents", lost - lost_before}});
   }
 }
 
@@ -362,7 +361,9 @@ awaitable<void> service::control() {
                                      {"set_aside", counters_.set_aside.get()}});
     };
   }
-  progress bar("draining", depth.visible + depth.in_flight, isatty(STDERR_FILENO) != 0, std::move(tell));
+  progress bar(
+      "draining", depth.visible + depth.in_flight, isatty(STDERR_FILENO) != 0,
+      [this](const std::string& text) { log_.text(text); }, std::move(tell));
   while (alive_ > 0) {
     co_await changed_.wait(pause);
     if (bar_wanted) show(bar);
@@ -413,13 +414,14 @@ int service::refuse(const failure& f) {
   if (config_.log_format == observe::log_format::json && !until_empty_) {
     log_.error("start_refused", {{"why", f.what}, {"fix", f.fix}});
   } else {
-    print_failure(f);
+    log_.text(failure_line(f));
   }
   return exit_code::refused;
 }
 
 int service::run() {
   std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads is no reason to stop
+  second_.arm();
   result<> ready;
   // From the first moment: process 1 of a container has no default action for a signal. What hangs up while
   // it starts, which may be minutes, is told to watch_hangups: the ring that was read may be the old one.
@@ -491,6 +493,7 @@ int service::conclude(clock::duration took) {
                           {"given_back", counters_.given_back.get()},
                           {"seconds", seconds}});
   } else {
+    log_.flush();  // on a terminal the progress bar stands where the summary is to be
     const observe::process_figures process = observe::read_process();
     const double each = settled == 0 ? 0 : 1.0 / static_cast<double>(settled);
     fmt::print("{} {} into {} in {:.2f} s\n", stopped_by_signal_ || why ? "stopped draining" : "drained",
@@ -509,7 +512,7 @@ int service::conclude(clock::duration took) {
   }
   if (!why) return exit_code::done;
   if (until_empty_) {
-    print_failure(*why);
+    log_.text(failure_line(*why));
   } else {
     log_.error("failed", {{"why", why->what}, {"fix", why->fix}});
   }

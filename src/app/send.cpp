@@ -176,7 +176,7 @@ awaitable<result<int>> send_all(boost::asio::any_io_executor executor, const con
       ended.notify();
     });
   }
-  progress bar("sending", box.total, isatty(STDERR_FILENO) != 0);
+  progress bar("sending", box.total, isatty(STDERR_FILENO) != 0, say);
   while (box.alive > 0) {
     co_await ended.wait(100ms);
     bar.show(box.sent, {});

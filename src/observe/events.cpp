@@ -16,6 +16,14 @@ constexpr event table[] = {
     {"start_delayed", level::warning,
      "The queue or the database does not answer while `run` starts; it is tried again after a pause.",
      "Nothing if it passes; after `limits.queue_away_max` sluice ends with 2."},
+    {"log_lines_dropped", level::warning,
+     "What reads standard error had stopped, or refused lines; so many are missing before this one. Messages "
+     "moved all the same.",
+     "Look at what collects the log: is its target away, its disk full?"},
+    {"emf_dropped", level::warning,
+     "Metrics documents (`log.emf`) were not written, as what reads standard output has stopped or refuses "
+     "them.",
+     "Look at what collects the log: is its target away, its disk full?"},
     {"bodies_not_kept", level::warning,
      "There is no key ring to seal with: of a message that cannot become a row the quarantine keeps the "
      "reason, "

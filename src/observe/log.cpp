@@ -1,8 +1,8 @@
 #include "observe/log.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <spdlog/details/log_msg.h>
+#include <spdlog/pattern_formatter.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,6 +16,7 @@
 
 #include "observe/events.hpp"
 #include "observe/json.hpp"
+#include "observe/line_writer.hpp"
 
 namespace sluice::observe {
 namespace {
@@ -67,6 +68,27 @@ spdlog::level::level_enum to_spdlog(level l) {
   return spdlog::level::info;
 }
 
+/// spdlog brings time and level; the rest of a JSON line is ours. On a terminal a progress bar may stand in
+/// the line: it is taken away.
+spdlog::pattern_formatter make_formatter(log_format f) {
+  if (f == log_format::json) {
+    return spdlog::pattern_formatter(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})",
+                                     spdlog::pattern_time_type::utc);
+  }
+  const std::string pattern = std::string(isatty(STDERR_FILENO) != 0 ? "\r\x1b[K" : "") + "%H:%M:%S.%e %L %v";
+  return spdlog::pattern_formatter(pattern, spdlog::pattern_time_type::local);
+}
+
+/// With a formatter of its own, for the writer's thread.
+line_writer::teller make_teller(log_format f) {
+  return [f](std::uint64_t lost) {
+    const std::string event = format_event(f, "log_lines_dropped", {{"lines", lost}});
+    spdlog::memory_buf_t line;
+    make_formatter(f).format(spdlog::details::log_msg("sluice", spdlog::level::warn, event), line);
+    return std::string(line.data(), line.size());
+  };
+}
+
 }  // namespace
 
 std::string format_event(log_format format, std::string_view name, std::initializer_list<field> fields) {
@@ -87,16 +109,15 @@ struct logger::impl {
     std::int64_t held_back = 0;
   };
 
-  impl(log_format f, level lowest)
-      : format(f), out("sluice", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
-    out.set_level(to_spdlog(lowest));
-    out.flush_on(spdlog::level::trace);
-    // spdlog brings time and level; the rest of a JSON line is ours. On a terminal a progress bar may stand
-    // in the line: it is taken away.
-    const std::string text = std::string(isatty(STDERR_FILENO) != 0 ? "\r\x1b[K" : "") + "%H:%M:%S.%e %L %v";
-    out.set_pattern(
-        f == log_format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : text,
-        f == log_format::json ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
+  impl(log_format f, level least)
+      : format(f), lowest(least), formatter(make_formatter(f)), out(STDERR_FILENO, make_teller(f)) {}
+
+  void put(level at, std::string_view text) {
+    const spdlog::details::log_msg event("sluice", to_spdlog(at), text);
+    const std::lock_guard lock(line_mutex);
+    line.clear();
+    formatter.format(event, line);
+    out.write({line.data(), line.size()});
   }
 
   /// How many like it were held back, or nothing if this one is to be held back too.
@@ -126,11 +147,15 @@ struct logger::impl {
   }
 
   log_format format;
-  spdlog::logger out;
+  level lowest;
   notices kept;
   std::array<std::atomic<std::uint64_t>, 4> logged{};  ///< by level
   std::mutex mutex;  ///< guards histories: loops warn rarely, and then from any thread
   std::map<std::string, history> histories;
+  std::mutex line_mutex;  ///< guards formatter and line, and keeps the order of lines that of their times
+  spdlog::pattern_formatter formatter;
+  spdlog::memory_buf_t line;
+  line_writer out;  ///< the last: it writes what waits before the rest goes
 };
 
 logger::logger(log_format format, level lowest) : impl_(std::make_unique<impl>(format, lowest)) {}
@@ -139,7 +164,7 @@ logger::~logger() = default;
 void logger::event(level at, std::string_view name, std::initializer_list<field> fields) {
   impl_->logged[static_cast<std::size_t>(at)].fetch_add(1, std::memory_order_relaxed);
   if (at >= level::warning) impl_->keep(at, name, fields);
-  if (!impl_->out.should_log(to_spdlog(at))) return;
+  if (at < impl_->lowest) return;
   std::int64_t repeats = 0;
   if (at == level::warning) {
     const auto admitted = impl_->admit(name);
@@ -148,7 +173,19 @@ void logger::event(level at, std::string_view name, std::initializer_list<field>
   }
   std::string line = format_event(impl_->format, name, fields);
   if (repeats > 0) append_fields(line, impl_->format, {{"repeats", repeats}});
-  impl_->out.log(to_spdlog(at), line);
+  impl_->put(at, line);
+}
+
+void logger::text(std::string_view plain) {
+  impl_->out.write(plain);
+}
+
+void logger::flush() {
+  impl_->out.flush(line_writer::exit_wait);
+}
+
+std::uint64_t logger::dropped() const noexcept {
+  return impl_->out.lost();
 }
 
 std::vector<notice> logger::last_notices() const {

@@ -34,6 +34,9 @@ struct field {
 ///
 /// A warning that repeats within ten seconds is held back; its next line says how many were ("repeats"). The
 /// last warnings and errors are kept for the status page: of their fields only `why` and `fix`.
+///
+/// No call waits for the file: a thread writes (see line_writer). What a reader that has stopped leaves no
+/// room for is dropped, counted, and told by a line (`log_lines_dropped`) when there is room again.
 class logger {
  public:
   logger(log_format format, level lowest);
@@ -55,8 +58,15 @@ class logger {
     event(level::error, name, fields);
   }
 
+  /// As it is, behind the lines before it: a progress bar, or what a command says at its end.
+  void text(std::string_view plain);
+  /// Before something else writes to the same terminal: waits until all lines are written, for a second at
+  /// most.
+  void flush();
+
   std::vector<notice> last_notices() const;       ///< the newest first
   std::uint64_t logged(level at) const noexcept;  ///< events so far, with those held back or not shown
+  std::uint64_t dropped() const noexcept;         ///< lines that nothing has written
 
  private:
   struct impl;

@@ -77,6 +77,8 @@ void add_run(families& to, const state& s, bool ready) {
     to.counter("sluice_log_events_total", "Events by level, with those that were held back.",
                static_cast<double>(s.log.logged(at)), {{"level", std::string(to_string(at))}});
   }
+  to.counter("sluice_log_lines_dropped_total", "Lines that standard error did not take in time.",
+             static_cast<double>(s.log.dropped()));
 }
 
 // The names that Prometheus' own client libraries give.
