@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -252,6 +253,13 @@ void lock_memory() {
   }
 }
 
+/// A large block is the system's again when it is freed. By default glibc raises this limit to the largest
+/// block that it has seen, and what bodies of a megabyte leave behind is holes (mallopt(3),
+/// M_MMAP_THRESHOLD).
+void give_back_large_blocks() {
+  mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+}
+
 /// Whoever started us may have closed one: then no connection takes its place, and gets what is printed. What
 /// is opened here refuses to be used.
 void hold_standard_files() {
@@ -276,6 +284,7 @@ int main_program(int argc, char** argv) {
   // Keys and raw values are in our memory: no core dump has it, nobody but root may look into it (prctl(2)).
   prctl(PR_SET_DUMPABLE, 0);
   lock_memory();
+  give_back_large_blocks();
   try {
     return written(parse_and_run(argc, argv));
   } catch (const std::exception& e) {

@@ -45,6 +45,15 @@ result<std::shared_ptr<sqs::session>> make_session(const config& c, boost::asio:
   return session;
 }
 
+std::size_t queue_info::message_bytes_max() const {
+  std::size_t bytes = sqs::batch_bytes_max;
+  if (const auto found = attributes.find("MaximumMessageSize"); found != attributes.end()) {
+    const std::string& text = found->second;
+    std::from_chars(text.data(), text.data() + text.size(), bytes);
+  }
+  return bytes;
+}
+
 boost::asio::awaitable<result<queue_info>> find_queue(sqs::client& client, const config& c) {
   queue_info info;
   if (!c.queue_url.empty()) {

@@ -32,6 +32,8 @@ struct queue_info {
   std::chrono::seconds visibility{30};  ///< that received messages get
 
   bool is_fifo() const { return url.ends_with(".fifo"); }
+  /// MaximumMessageSize; what SQS takes at most where the queue does not say.
+  std::size_t message_bytes_max() const;
 };
 
 /// Finds the queue and reads its attributes, which shows that endpoint, credentials and permissions are

@@ -46,6 +46,9 @@ template <class T>
 using awaitable = boost::asio::awaitable<T>;
 
 constexpr std::uint64_t backlog_min = 1'000;  ///< messages that wait: more than a few receives at once
+/// Bodies in answers of the queue, in all loops. An answer of the ten largest messages is more than a loop's
+/// part, and is read when nothing else is held.
+constexpr std::size_t answer_bytes_max = std::size_t{16} << 20;
 constexpr auto emf_every = 1min;
 constexpr auto protection_every = 1s;
 
@@ -177,10 +180,13 @@ result<> service::make_lane(worker& w) {
   if (keys_) w.seal = mask::sealer::make(keys_).value();
 
   const auto executor = w.loop.get_executor();
+  const std::size_t answer_bytes = answer_bytes_max / config_.threads;
+  (*session)->answers.resize(answer_bytes);
   pipeline::ports ports;
   pipeline::sqs_queue::settings settings{.queue_url = queue_.url,
                                          .visibility = config_.visibility.value_or(0s),
-                                         .attributes = config_.plan.attributes()};
+                                         .attributes = config_.plan.attributes(),
+                                         .memory_wait = queue_.visibility / 2};
   auto& attributes = settings.attributes;
   if (config_.log_traceparent &&
       std::ranges::find(attributes, sqs::traceparent_attribute) == attributes.end())
@@ -203,6 +209,8 @@ result<> service::make_lane(worker& w) {
   if (!looks_out) options.pollers_min = 0;
   options.visibility = queue_.visibility;
   options.receive_max = static_cast<std::size_t>(config_.receive_max);
+  options.answer_bytes_max = answer_bytes;
+  options.message_bytes_max = queue_.message_bytes_max();
   options.until_empty = until_empty_;
   options.leave_bad = config_.bad == pg::bad_messages::leave;
   options.in_order = queue_.is_fifo();

@@ -18,8 +18,12 @@ namespace sluice::http {
 struct answer {
   static constexpr std::size_t body_kept_max = 1024;  ///< a larger buffer is not kept through a long poll
 
-  void clear() {
-    if (body.capacity() > body_kept_max) body = std::string();
+  /// By a swap: an empty string that is assigned leaves the memory where it is (libstdc++).
+  void drop_body() noexcept {
+    if (body.capacity() > body_kept_max) std::string().swap(body);
+  }
+  void clear() noexcept {
+    drop_body();
     for (std::string* text : {&body, &error_type, &query_error, &date, &content_type}) text->clear();
     status = 0;
   }
@@ -36,6 +40,12 @@ class answer_parser final : public boost::beast::http::basic_parser<false> {
     header_limit(static_cast<std::uint32_t>(o.header_bytes_max));
     body_limit(o.body_bytes_max);
     into_.clear();
+  }
+
+  /// Of the answer whose header was read: what it says, or, where it does not, the most that there may be.
+  std::size_t body_bytes() const {
+    return static_cast<std::size_t>(
+        std::min<std::uint64_t>(content_length().value_or(body_bytes_max_), body_bytes_max_));
   }
 
   /// As put(), which see, but that more is needed is no error. An answer that is split behind its last

@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
@@ -28,6 +29,8 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::size_t read_bytes = 32 * 1024;  // an answer of ten small messages fits
+// Of one that will have to wait for memory: its header. What is read beyond it waits here, not in the socket.
+constexpr std::size_t header_read_bytes = 1024;
 // Of an answer's bytes that are not understood yet. The parser has no limit on the line before a chunk.
 constexpr std::size_t unread_bytes_max = 256 * 1024;
 
@@ -81,13 +84,17 @@ struct client::impl {
 
   asio::awaitable<result<response>> send(const request& r, milliseconds timeout);
   template <class Stream>
-  asio::awaitable<error_code> exchange(Stream& stream, std::string_view body);
+  asio::awaitable<error_code> exchange(Stream& stream, const request& r, std::string_view body);
+  asio::awaitable<error_code> wait_for_memory(milliseconds longest);
+  void start_clock(milliseconds timeout);
   template <class Stream>
   void read(Stream& stream, std::string_view first, error_code& e);
   void parse(std::string_view came, error_code& e);
   bool write_head(const request& r);
-  failure failed(const error_code& e, bool timed_out, milliseconds timeout) const;
+  failure failed(const error_code& e, milliseconds timeout) const;
   response received();
+  bool wants_memory() const noexcept { return memory && !memory->granted(); }
+  bool timed_out() const noexcept { return limit && limit->expired(); }
 
   connection link;
   options limits;
@@ -95,7 +102,13 @@ struct client::impl {
   std::string unread;  ///< what came of an answer and is not understood yet
   answer got;
   std::optional<answer_parser> parser;
-  bool cancelled = false;  ///< closed from outside during this call
+  byte_budget* budget = nullptr;  ///< of the call in flight
+  std::optional<byte_budget::claim> memory;
+  asio::steady_timer* turn = nullptr;  ///< while the answer waits for memory
+  std::chrono::steady_clock::duration waited{};
+  std::optional<deadline> limit;
+  milliseconds time_for_it{0};  ///< what `limit` began with
+  bool cancelled = false;       ///< closed from outside during this call
 };
 
 bool client::impl::write_head(const request& r) {
@@ -116,7 +129,7 @@ bool client::impl::write_head(const request& r) {
 }
 
 template <class Stream>
-asio::awaitable<error_code> client::impl::exchange(Stream& stream, std::string_view body) {
+asio::awaitable<error_code> client::impl::exchange(Stream& stream, const request& r, std::string_view body) {
   error_code e;
   std::array<asio::const_buffer, 2> out = {asio::buffer(head), asio::buffer(body)};
   std::size_t sent = write_now(stream, out, e);
@@ -135,7 +148,7 @@ asio::awaitable<error_code> client::impl::exchange(Stream& stream, std::string_v
   // No memory is kept for an answer until it comes: hundreds of long polls wait at once.
   do {  // 1xx answers come before the one that was asked for
     parser.emplace(got, limits);
-    parser->eager(true);
+    parser->eager(budget == nullptr);  // else it stops behind the header
     parse({}, e);
     while (!parser->is_done() && !e) {
       if constexpr (std::is_same_v<Stream, asio::ip::tcp::socket>) {
@@ -149,6 +162,10 @@ asio::awaitable<error_code> client::impl::exchange(Stream& stream, std::string_v
         if (!e) read(stream, {first.data(), n}, e);
       }
       if (e == asio::error::eof && parser->got_some()) parser->put_eof(e);
+      if (!e && wants_memory()) {
+        e = co_await wait_for_memory(r.memory_wait);
+        if (!e) parse({}, e);
+      }
     }
   } while (!e && got.status / 100 == 1);
   co_return e;
@@ -159,7 +176,8 @@ template <class Stream>
 void client::impl::read(Stream& stream, std::string_view first, error_code& e) {
   std::array<char, read_bytes> came;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   first.copy(came.data(), first.size());
-  const auto rest = asio::buffer(came) + first.size();
+  const bool will_wait = budget != nullptr && !memory && budget->has_waiting();
+  const auto rest = asio::buffer(came, will_wait ? header_read_bytes : read_bytes) + first.size();
   const std::size_t n = first.size() + read_now(stream, rest, e);
   error_code refused;
   parse({came.data(), n}, refused);
@@ -169,21 +187,50 @@ void client::impl::read(Stream& stream, std::string_view first, error_code& e) {
 // Gives the parser what came, behind what it did not understand before.
 void client::impl::parse(std::string_view came, error_code& e) {
   if (!unread.empty()) came = unread += came;
-  while (!came.empty() && !parser->is_done()) {
+  while (!came.empty() && !parser->is_done() && !wants_memory()) {
     const std::size_t used = parser->take(asio::buffer(came), e);
     came.remove_prefix(used);
     if (e || used == 0) break;
+    if (budget != nullptr && !memory && parser->is_header_done() && !parser->is_done()) {
+      memory.emplace(*budget, parser->body_bytes());
+      parser->eager(true);
+    }
   }
   if (unread.empty()) {
     unread = came;
   } else {
     unread.erase(0, unread.size() - came.size());
+    if (unread.empty()) std::string().swap(unread);  // an answer that waited for memory leaves none behind
   }
   if (!e && unread.size() > unread_bytes_max) e = beast::http::error::buffer_overflow;
 }
 
+// The socket is not read meanwhile, so the server waits, too. The time that an answer may take begins anew.
+asio::awaitable<error_code> client::impl::wait_for_memory(milliseconds longest) {
+  limit.reset();
+  const auto began = std::chrono::steady_clock::now();
+  asio::steady_timer timer(link.plain().get_executor(), longest);
+  memory->when_granted([&timer] { timer.cancel(); });
+  turn = &timer;
+  error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  turn = nullptr;
+  waited = std::chrono::steady_clock::now() - began;
+  if (cancelled) co_return asio::error::operation_aborted;
+  if (wants_memory()) co_return no_memory();
+  start_clock(time_for_it);
+  co_return error_code();
+}
+
+void client::impl::start_clock(milliseconds timeout) {
+  time_for_it = timeout;
+  limit.emplace(link.plain().get_executor(), timeout, [this] { link.close(); });
+}
+
 asio::awaitable<result<response>> client::impl::send(const request& r, milliseconds timeout) {
   cancelled = false;
+  budget = r.memory;
+  if (budget != nullptr) memory.reset();
   if (!write_head(r)) {
     co_return failure{errc::bad_configuration,
                       fmt::format("{} {}: a header holds a line break", r.method, to_string(link.to())),
@@ -202,19 +249,25 @@ asio::awaitable<result<response>> client::impl::send(const request& r, milliseco
       if (cancelled) co_return failure{errc::cancelled, "connection closed on demand"};
       if (!opened) co_return opened.error();
     }
-    const deadline limit(link.plain().get_executor(), timeout, [this] { link.close(); });
+    start_clock(timeout);
+    waited = {};
     error_code e;
     if (link.to().tls) {
-      e = co_await exchange(link.secure(), body);
+      e = co_await exchange(link.secure(), r, body);
     } else {
-      e = co_await exchange(link.plain(), body);
+      e = co_await exchange(link.plain(), r, body);
     }
     if (!e) break;
     link.close();
+    if (budget != nullptr) {
+      got.clear();
+      memory.reset();
+    }
     if (cancelled) co_return failure{errc::cancelled, "connection closed on demand"};
-    const bool was_idle_closed = reused && is_closed(e) && !parser->got_some() && !limit.expired();
-    if (!was_idle_closed || !r.repeatable) co_return failed(e, limit.expired(), timeout);
+    const bool was_idle_closed = reused && is_closed(e) && !parser->got_some() && !timed_out();
+    if (!was_idle_closed || !r.repeatable) co_return failed(e, timeout);
   }
+  limit.reset();
   co_return received();
 }
 
@@ -222,6 +275,7 @@ response client::impl::received() {
   // Bytes that nobody asked for would be taken for the next answer.
   if (!parser->keep_alive() || !unread.empty()) link.close();
   const std::size_t size = got.body.size();
+  if (budget != nullptr && memory) memory->keep(size);
   got.body.append(response::body_padding, '\0');
   return {.status = got.status,
           .body = std::string_view(got.body).substr(0, size),
@@ -231,9 +285,13 @@ response client::impl::received() {
           .content_type = got.content_type};
 }
 
-failure client::impl::failed(const error_code& e, bool timed_out, milliseconds timeout) const {
+failure client::impl::failed(const error_code& e, milliseconds timeout) const {
   const std::string where = to_string(link.to());
-  if (timed_out) {
+  if (e == no_memory()) {
+    const auto seconds = std::chrono::duration<double>(waited).count();
+    return {e, fmt::format("{}: an answer waited for {:.1f} s for memory, and was not read", where, seconds)};
+  }
+  if (timed_out()) {
     return {errc::timed_out, fmt::format("{}: no whole answer within {} ms", where, timeout.count()),
             "are host and port right, and does the network let it through?"};
   }
@@ -269,12 +327,26 @@ asio::awaitable<result<response>> client::send(const request& r, milliseconds ti
   return impl_->send(r, timeout);
 }
 
+std::chrono::steady_clock::duration client::waited() const noexcept {
+  return impl_->waited;
+}
+
+void client::drop_body() noexcept {
+  impl_->got.drop_body();
+}
+
+void client::release() noexcept {
+  drop_body();
+  impl_->memory.reset();
+}
+
 const endpoint& client::to() const noexcept {
   return impl_->link.to();
 }
 
 void client::close() noexcept {
   impl_->cancelled = true;
+  if (impl_->turn != nullptr) impl_->turn->cancel();
   impl_->link.close();
 }
 

@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include "core/byte_budget.hpp"
 #include "core/failure.hpp"
 #include "http/endpoint.hpp"
 #include "http/tls.hpp"
@@ -27,6 +28,11 @@ struct request {
   std::span<const header> headers = {};
   std::string_view body = {};
   bool repeatable = true;  ///< may be sent again if an idle connection turns out to be closed
+  /// Where the answer's body has to get its bytes before it is read; null: nowhere. It waits for them for
+  /// that long, and then fails with `no_memory()`. They are its own until `release`, or the next request that
+  /// has one.
+  byte_budget* memory = nullptr;
+  std::chrono::milliseconds memory_wait{0};
 };
 
 /// Views into the client's buffers: they die with the next call of `send`, or the client.
@@ -52,8 +58,8 @@ struct options {
 /// Belongs to one coroutine at a time, on one executor. Must outlive the awaitables it gave. `close`, called
 /// from another coroutine of the same loop, ends a call in flight with `errc::cancelled`; the next call
 /// connects anew. Errors: errno and resolver codes, `timed_out`, `connection_closed`, `tls_refused`,
-/// `bad_answer`, `too_large`, and `bad_configuration` for a header that holds a line break; each names the
-/// endpoint. Any HTTP status is a response, not a failure.
+/// `bad_answer`, `too_large`, `no_memory()`, and `bad_configuration` for a header that holds a line break;
+/// each names the endpoint. Any HTTP status is a response, not a failure.
 class client {
  public:
   /// `tls` is needed for https endpoints only.
@@ -67,6 +73,12 @@ class client {
   /// connect). An idle connection that the peer closed before the first byte of the answer is replaced and
   /// the request sent once more, if it is `repeatable`.
   boost::asio::awaitable<result<response>> send(const request& r, std::chrono::milliseconds timeout);
+
+  /// How long the last answer, whose header was there, waited for memory: the server's time had begun.
+  std::chrono::steady_clock::duration waited() const noexcept;
+  /// Frees the body of the last answer, whose bytes stay taken for what was made of it; or those, too.
+  void drop_body() noexcept;
+  void release() noexcept;
 
   const endpoint& to() const noexcept;
   void close() noexcept;

@@ -58,6 +58,13 @@ constexpr event table[] = {
      "An answer of the queue was over 64 MiB; its messages come again, and this loop asks for half as many "
      "from now on.",
      "Nothing, unless it is SQS itself, whose ten largest messages fit: then tell us."},
+    {"answer_left", level::warning,
+     "Bodies have become much larger than they were, and an answer waited for half of the visibility timeout "
+     "for "
+     "memory; it was not read, and its messages come again after their visibility timeout.",
+     "Nothing if it passes: fewer receives are in flight from now on. If it stays, PostgreSQL takes too "
+     "little "
+     "at a time."},
     {"digest_mismatched", level::warning,
      "A body did not arrive as it was sent; the message stays in the queue and comes again, three times at "
      "most.",

@@ -22,6 +22,7 @@ lane::lane(boost::asio::any_io_executor executor, options o, ports p, record::re
       pool_(o.segments, o.segment),
       receive_limit_(o.pollers_min, o.pollers_max),
       settle_limit_(1, o.ackers),
+      reply_bytes_(o.message_bytes_max * o.receive_max),
       may_poll_(executor),
       room_(executor),
       work_(executor),

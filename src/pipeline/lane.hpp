@@ -148,7 +148,8 @@ class lane {
   batch_pool pool_;
   concurrency receive_limit_;
   concurrency settle_limit_;
-  std::size_t reply_bytes_ = 0;  ///< of a full reply of the largest bodies lately
+  std::size_t reply_bytes_;      ///< of a full reply of the largest bodies lately
+  bool reply_measured_ = false;  ///< until then, of the largest that the queue takes
   ticket_queue tickets_;
   std::vector<queue*> receiving_;  ///< connections of pollers, for stop
   std::vector<sink*> loading_;

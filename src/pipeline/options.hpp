@@ -14,7 +14,9 @@ struct options {
   std::size_t segments = 6;               ///< all the memory that batches ever use
   std::chrono::milliseconds age_max{50};  ///< a batch that has waited this long is loaded, full or not
   std::size_t receive_max = 10;           ///< messages that one receive may bring: 1..10
-  std::size_t pollers_min = 1;            ///< 0: receives nothing until `lane::help`
+  std::size_t message_bytes_max = 0;      ///< of one body, as the queue has it; 0: not known
+  std::size_t answer_bytes_max = std::size_t{8} << 20;  ///< of the bodies in all answers to receives
+  std::size_t pollers_min = 1;                          ///< 0: receives nothing until `lane::help`
   std::size_t pollers_max = 512;
   std::size_t loaders = 2;                     ///< database connections: one commits while another copies
   std::size_t ackers = 512;                    ///< DeleteMessageBatch calls in flight, at most

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/byte_budget.hpp"
 #include "core/verdict.hpp"
 #include "pipeline/lane.hpp"
 #include "pipeline/message_copies.hpp"
@@ -19,7 +20,6 @@ constexpr std::uint32_t digest_tries = 3;  // wrong digests of a body until it i
 constexpr auto readings_apart = 2s;        // of what the queue says that it holds
 constexpr std::size_t torn_max = 1'000;    // messages whose wrong digests are counted
 constexpr std::size_t row_bytes_max = std::size_t{256} << 20;
-constexpr std::size_t reply_bytes_max = std::size_t{8} << 20;  // of the bodies in all replies of a loop
 
 // SQS hides a message when it answers, which after a long poll is long after it was asked. It is not known
 // how long the answer was on its way. A quarter of the visibility is taken for the most: then the heartbeat,
@@ -83,6 +83,10 @@ awaitable<void> lane::poll() {
         receive_fewer(most / 2);
         continue;
       }
+      if (reply.error().code == no_memory()) {
+        log_.warning("answer_left", {{"why", reply.error().what}});
+        continue;
+      }
       if (!co_await receive_failed(reply.error(), wait)) break;
       continue;
     }
@@ -99,8 +103,10 @@ awaitable<void> lane::poll() {
     } else {
       empty_in_a_row = 0;
       empty_since_ = {};
-      co_await place(*connection, *reply, hidden_since(asked, took, options_.visibility));
+      co_await place(*connection, *reply,
+                     hidden_since(asked, took - connection->waited(), options_.visibility));
     }
+    connection->release();
   }
 }
 
@@ -108,7 +114,7 @@ awaitable<void> lane::poll() {
 std::size_t lane::receives_max() const {
   if (!health_.trusted())
     return std::min<std::size_t>(1 + health_.room() / options_.receive_max, receive_limit_.get());
-  const std::size_t fit = reply_bytes_max / std::max<std::size_t>(reply_bytes_, 1);
+  const std::size_t fit = options_.answer_bytes_max / std::max<std::size_t>(reply_bytes_, 1);
   return std::min(std::max<std::size_t>(fit, 1), receive_limit_.get());
 }
 
@@ -117,7 +123,8 @@ void lane::note_size(std::span<const sqs::message> reply) noexcept {
   std::size_t bytes = 0;
   for (const sqs::message& m : reply) bytes += m.body.size();
   bytes = bytes / reply.size() * options_.receive_max;  // if it had been full
-  reply_bytes_ = std::max(bytes, reply_bytes_ - reply_bytes_ / 16);
+  if (std::exchange(reply_measured_, true)) bytes = std::max(bytes, reply_bytes_ - reply_bytes_ / 16);
+  reply_bytes_ = bytes;
 }
 
 // Of SQS ten messages fit into an answer, however they are escaped; those of another server may not. What was

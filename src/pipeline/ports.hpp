@@ -33,10 +33,15 @@ class queue {
  public:
   virtual ~queue() = default;
   /// Up to `messages_max` (1..10) messages, empty when none came within `wait`; `errc::too_large` when those
-  /// that came are more bytes than an answer may have. Views live until anything else runs on this loop: use
-  /// or copy them before you wait.
+  /// that came are more bytes than an answer may have; `no_memory()` when others had the memory for answers
+  /// for too long: what had come is left, and comes again. Views live until anything else runs on this loop:
+  /// use or copy them before you wait.
   virtual awaitable<result<std::span<const sqs::message>>> receive(std::size_t messages_max,
                                                                    std::chrono::seconds wait) = 0;
+  /// How long the last answer waited here before it was read: its messages are hidden for as long.
+  virtual clock::duration waited() const noexcept { return {}; }
+  /// Neither what the last receive brought nor copies of it are needed any more: others may have its memory.
+  virtual void release() noexcept {}
   /// At most ten handles each. The answer lists what was not done.
   virtual awaitable<result<std::vector<sqs::batch_failure>>> remove(
       std::span<const std::string_view> handles) = 0;

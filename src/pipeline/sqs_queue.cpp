@@ -15,6 +15,7 @@ awaitable<result<std::span<const sqs::message>>> sqs_queue::receive(std::size_t 
   return client_.receive(settings_.queue_url, {.messages_max = static_cast<int>(messages_max),
                                                .wait = wait,
                                                .visibility = settings_.visibility,
+                                               .memory_wait = settings_.memory_wait,
                                                .trace_header = true,
                                                .attributes = settings_.attributes});
 }

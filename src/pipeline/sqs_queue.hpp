@@ -15,8 +15,9 @@ class sqs_queue final : public queue {
  public:
   struct settings {
     std::string queue_url;
-    std::chrono::seconds visibility{0};     ///< asked for at each receive; 0: the queue's own
-    std::vector<std::string> attributes{};  ///< message attributes asked for
+    std::chrono::seconds visibility{0};             ///< asked for at each receive; 0: the queue's own
+    std::vector<std::string> attributes{};          ///< message attributes asked for
+    std::chrono::milliseconds memory_wait{15'000};  ///< of an answer that has come, for its memory
   };
 
   sqs_queue(boost::asio::any_io_executor executor, std::shared_ptr<sqs::session> session, settings s,
@@ -24,6 +25,8 @@ class sqs_queue final : public queue {
 
   awaitable<result<std::span<const sqs::message>>> receive(std::size_t messages_max,
                                                            std::chrono::seconds wait) override;
+  clock::duration waited() const noexcept override { return client_.waited(); }
+  void release() noexcept override { client_.release(); }
   awaitable<result<std::vector<sqs::batch_failure>>> remove(
       std::span<const std::string_view> handles) override;
   awaitable<result<std::vector<sqs::batch_failure>>> hide(std::span<const std::string_view> handles,

@@ -40,6 +40,7 @@ struct client::impl {
     std::string_view queue;
     std::chrono::seconds timeout = answer_time;
     bool repeatable = true;
+    std::optional<std::chrono::milliseconds> memory_wait{};  ///< for those that need memory
   };
 
   impl(asio::any_io_executor executor, std::shared_ptr<session> s)
@@ -98,8 +99,13 @@ asio::awaitable<result<http::response>> client::impl::send(const call& c, const 
                                                 {"Authorization", s.authorization},
                                                 {"X-Amz-Security-Token", s.session_token}}};
   const std::span all(headers.data(), s.session_token.empty() ? 4 : 5);
-  const http::request r{
-      .method = "POST", .target = to.target, .headers = all, .body = body, .repeatable = c.repeatable};
+  const http::request r{.method = "POST",
+                        .target = to.target,
+                        .headers = all,
+                        .body = body,
+                        .repeatable = c.repeatable,
+                        .memory = c.memory_wait ? &shared->answers : nullptr,
+                        .memory_wait = c.memory_wait.value_or(0ms)};
   ++shared->requests;
   co_return co_await link.send(r, c.timeout);
 }
@@ -201,10 +207,15 @@ asio::awaitable<result<std::optional<move_task>>> client::latest_move_task(std::
 asio::awaitable<result<std::span<const message>>> client::receive(std::string_view queue_url,
                                                                   receive_options o) {
   encode_receive(impl_->body, queue_url, o);
-  const impl::call c{"AmazonSQS.ReceiveMessage", queue_url, o.wait + answer_time};
+  const impl::call c{.operation = "AmazonSQS.ReceiveMessage",
+                     .queue = queue_url,
+                     .timeout = o.wait + answer_time,
+                     .memory_wait = o.memory_wait};
   auto answer = co_await impl_->run(c);
   if (!answer) co_return answer.error();
-  co_return impl_->located(c, impl_->decoder().messages(*answer));
+  auto messages = impl_->located(c, impl_->decoder().messages(*answer));
+  impl_->link.drop_body();  // the decoder has its own copy
+  co_return messages;
 }
 
 asio::awaitable<result<std::vector<batch_failure>>> client::delete_batch(
@@ -234,6 +245,14 @@ asio::awaitable<result<std::vector<batch_failure>>> client::send_batch(std::stri
   auto answer = co_await impl_->run(c);
   if (!answer) co_return answer.error();
   co_return impl_->located(c, impl_->decoder().failures(*answer, messages.size()));
+}
+
+std::chrono::steady_clock::duration client::waited() const noexcept {
+  return impl_->link.waited();
+}
+
+void client::release() noexcept {
+  impl_->link.release();
 }
 
 void client::close() noexcept {

@@ -22,7 +22,8 @@ namespace sluice::sqs {
 /// SQS over its JSON protocol (botocore's model, apiVersion 2012-11-05), on one keep-alive connection.
 ///
 /// One call at a time, on the executor it was made with. Views in an answer live until the next answer to any
-/// client of its session: use or copy them before anything is waited for.
+/// client of its session: use or copy them before anything is waited for. What `receive` gave has its bytes
+/// of `session::answers` until `release`, or the next receive.
 /// Failures carry an `aws_errc` (or HTTP status, or the transport's code); `what` names operation, queue and
 /// endpoint; `fix` says what to do. One refusal of stale credentials, and one of a skewed clock, are mended
 /// inside (refresh or offset, then again); all other retries belong to the caller.
@@ -56,6 +57,10 @@ class client {
       std::chrono::seconds visibility);
   boost::asio::awaitable<result<std::vector<batch_failure>>> send_batch(std::string_view queue_url,
                                                                         std::span<const outgoing> messages);
+  /// How long the last answer waited for memory: its messages are hidden for as long.
+  std::chrono::steady_clock::duration waited() const noexcept;
+  /// Neither what the last receive gave nor copies of it are needed any more.
+  void release() noexcept;
   /// Ends a call in flight with `errc::cancelled`, wherever it waits: for credentials, too.
   void close() noexcept;
 

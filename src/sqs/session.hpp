@@ -8,6 +8,7 @@
 #include <string>
 
 #include "aws/provider.hpp"
+#include "core/byte_budget.hpp"
 #include "http/client.hpp"
 
 namespace sluice::sqs {
@@ -28,6 +29,8 @@ struct session {
   /// signature for it.
   std::chrono::seconds clock_offset{0};
   std::uint64_t requests = 0;  ///< sent, for the cost meter
+  /// Of the messages in all answers to receives, from before they are read until `client::release`.
+  byte_budget answers{std::size_t{8} << 20};
   /// Signer and decoder, made by the first client: with one for all connections their memory stays in the
   /// caches.
   struct tools;

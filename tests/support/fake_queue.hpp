@@ -95,6 +95,7 @@ class fake_queue {
   std::set<std::string> dead;
 
   std::size_t receiving = 0;
+  std::size_t holding = 0;  ///< connections that have brought messages, and were not told to release them
 
   /// The last answer, whichever connection it went to: views into it die with the next.
   struct copy {
@@ -126,6 +127,7 @@ class fake_connection final : public sluice::pipeline::queue {
     if (cancelled) co_return sluice::failure(sluice::errc::cancelled, "closed");
     if (auto f = of_.trouble ? of_.trouble("receive") : std::nullopt) co_return *f;
     const auto messages = take(messages_max);
+    if (!std::exchange(holds_, true)) ++of_.holding;
     std::size_t bytes = 0;
     for (const auto& m : messages) bytes += m.body.size();
     if (bytes > of_.answer_bytes_max) {
@@ -182,6 +184,10 @@ class fake_connection final : public sluice::pipeline::queue {
     if (said) co_return *said;
     const auto visible = of_.visible();
     co_return sluice::pipeline::backlog{.visible = visible, .in_flight = of_.left() - visible};
+  }
+
+  void release() noexcept override {
+    if (std::exchange(holds_, false)) --of_.holding;
   }
 
   void close() noexcept override {
@@ -249,6 +255,7 @@ class fake_connection final : public sluice::pipeline::queue {
   fake_queue& of_;
   sluice::pipeline::timer wait_;
   bool closed_ = false;
+  bool holds_ = false;
 };
 
 }  // namespace tests

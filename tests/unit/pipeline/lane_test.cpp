@@ -141,6 +141,32 @@ TEST_CASE("large bodies have few pollers: what waits in replies is bounded in by
   CHECK(f.queue.most_receives_at_once == 4);  // of ten bodies of 200 kB each, in 8 MiB
 }
 
+TEST_CASE("until bodies have come, they are taken for the largest that the queue may hold") {
+  lane_fixture f;
+  f.options.pollers_min = 8;
+  f.options.pollers_max = 64;
+  f.options.message_bytes_max = 1'000'000;
+  f.options.answer_bytes_max = 21'000'000;
+  f.queue.latency = 20ms;
+  f.options.until_empty = false;
+  f.put(2'000);
+  std::size_t most_at_first = 0;
+  f.run_for(2'000ms, [&] {
+    if (f.counters.received.get() == 0) most_at_first = f.queue.most_receives_at_once;
+  });
+  CHECK(most_at_first == 2);
+  CHECK(f.queue.most_receives_at_once > 8);
+  CHECK(f.table.rows.size() == 2'000);
+}
+
+TEST_CASE("the memory of an answer is given back when its messages have a place, or went back") {
+  lane_fixture f;
+  f.put(500, 3);
+  CHECK(f.run());
+  CHECK(f.queue.holding == 0);
+  f.check_rule();
+}
+
 TEST_CASE("after a burst a trickle is received by one poll at a time") {
   lane_fixture f;
   f.options.until_empty = false;

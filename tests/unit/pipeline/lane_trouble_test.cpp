@@ -1,5 +1,7 @@
 #include <catch2/generators/catch_generators.hpp>
 
+#include "core/byte_budget.hpp"
+
 #include "unit/pipeline/lane_fixture.hpp"
 
 using namespace tests;
@@ -407,6 +409,23 @@ TEST_CASE("after an answer over the limit all connections of the loop ask for ha
   CHECK(f.table.rows.size() == 200);
   CHECK(f.queue.too_large >= 2);  // ten, then five
   CHECK(f.queue.too_large <= 2 * f.options.pollers_max);
+}
+
+TEST_CASE("an answer that found no memory in time is asked for again, and is no failure of the queue") {
+  lane_fixture f;
+  f.put(100);
+  int left = 3;
+  f.queue.lost_reply = [&](const std::string& call) -> std::optional<failure> {
+    if (call != "receive" || left == 0) return std::nullopt;
+    --left;
+    return failure{no_memory(), "an answer waited for memory"};
+  };
+  CHECK(f.run());
+  f.check_rule();
+  CHECK(left == 0);
+  CHECK(f.table.rows.size() == 100);
+  CHECK(f.counters.receive_failures.get() == 0);
+  CHECK(f.log.logged(sluice::observe::level::warning) >= 3);
 }
 
 TEST_CASE("one message over the limit of an answer ends the lane") {
