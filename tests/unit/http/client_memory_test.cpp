@@ -21,26 +21,26 @@ namespace {
 
 namespace asio = boost::asio;
 
-struct seen {
+struct answer_seen {
   error_code code;
   std::string body;
 };
 
-asio::awaitable<seen> ask(client& c, request r, std::chrono::milliseconds timeout) {
+asio::awaitable<answer_seen> ask_for(client& c, request r, std::chrono::milliseconds timeout) {
   const auto answer = co_await c.send(r, timeout);
-  if (!answer) co_return seen{answer.error().code, {}};
-  co_return seen{{}, std::string(answer->body)};
+  if (!answer) co_return answer_seen{answer.error().code, {}};
+  co_return answer_seen{{}, std::string(answer->body)};
 }
 
 /// A client that needs memory, of which another one has 60 bytes of 100.
-struct fixture {
-  explicit fixture(std::vector<http_script::connection_script> script)
+struct memory_fixture {
+  explicit memory_fixture(std::vector<http_script::connection_script> script)
       : server(loop, std::move(script)),
         c(loop.get_executor(), parse_endpoint(server.url()).value(), {}, {}) {}
 
-  seen send(std::chrono::milliseconds timeout = 5s, std::chrono::milliseconds memory_wait = 5s) {
+  answer_seen send(std::chrono::milliseconds timeout = 5s, std::chrono::milliseconds memory_wait = 5s) {
     return tests::run_on(loop,
-                         ask(c, {.body = "{}", .memory = &budget, .memory_wait = memory_wait}, timeout));
+                         ask_for(c, {.body = "{}", .memory = &budget, .memory_wait = memory_wait}, timeout));
   }
   template <class Act>
   void after(std::chrono::milliseconds time, Act act) {
@@ -63,7 +63,7 @@ std::string chunked(const std::string& body) {
 }  // namespace
 
 TEST_CASE("a body that there is memory for has it until it is released, or the next is asked for") {
-  fixture f(
+  memory_fixture f(
       {{{http_reply(200, std::string(40, 'x'))}, {http_reply(200, "four")}, {http_reply(200, "next")}}});
   CHECK(f.send().body == std::string(40, 'x'));
   CHECK(f.c.waited() == 0s);
@@ -72,13 +72,13 @@ TEST_CASE("a body that there is memory for has it until it is released, or the n
   CHECK(f.budget.used() == 64);
   f.c.release();
   CHECK(f.budget.used() == 60);
-  CHECK(tests::run_on(f.loop, ask(f.c, {.body = "{}"}, 5s)).body == "next");
+  CHECK(tests::run_on(f.loop, ask_for(f.c, {.body = "{}"}, 5s)).body == "next");
   CHECK(f.budget.used() == 60);
 }
 
 TEST_CASE("a body that there is no memory for waits until there is, whatever else it takes") {
   const std::string large(1'000'000, 'x');
-  fixture f({{{http_reply(200, large)}, {http_reply(200, "next")}}});
+  memory_fixture f({{{http_reply(200, large)}, {http_reply(200, "next")}}});
   f.after(1s, [&] { f.other.reset(); });
   CHECK(f.send(800ms).body == large);  // the time for the answer is its own
   CHECK(f.c.waited() >= 800ms);
@@ -91,7 +91,7 @@ TEST_CASE("a body that there is no memory for waits until there is, whatever els
 }
 
 TEST_CASE("a body whose turn does not come in time is not read, and its connection is closed") {
-  fixture f({{{http_reply(200, std::string(50, 'x'))}}, {{http_reply(200, "next")}}});
+  memory_fixture f({{{http_reply(200, std::string(50, 'x'))}}, {{http_reply(200, "next")}}});
   CHECK(f.send(5s, 20ms).code == no_memory());
   CHECK(f.c.waited() >= 20ms);
   CHECK(f.budget.used() == 60);
@@ -101,14 +101,14 @@ TEST_CASE("a body whose turn does not come in time is not read, and its connecti
 }
 
 TEST_CASE("close ends a wait for memory") {
-  fixture f({{{http_reply(200, std::string(50, 'x'))}}});
+  memory_fixture f({{{http_reply(200, std::string(50, 'x'))}}});
   f.after(100ms, [&] { f.c.close(); });
   CHECK(f.send().code == errc::cancelled);
   CHECK_FALSE(f.budget.has_waiting());
 }
 
 TEST_CASE("a body of unknown length waits for all of the memory, and keeps what it was") {
-  fixture f({{{chunked("4\r\nabcd\r\n3\r\nefg\r\n")}, {chunked("")}}});
+  memory_fixture f({{{chunked("4\r\nabcd\r\n3\r\nefg\r\n")}, {chunked("")}}});
   f.after(100ms, [&] { f.other.reset(); });
   CHECK(f.send().body == "abcdefg");
   CHECK(f.c.waited() > 0s);
@@ -118,14 +118,14 @@ TEST_CASE("a body of unknown length waits for all of the memory, and keeps what 
 }
 
 TEST_CASE("an answer without a body needs no memory") {
-  fixture f({{{"HTTP/1.1 204 No Content\r\n\r\n"}, {http_reply(200, "")}}});
+  memory_fixture f({{{"HTTP/1.1 204 No Content\r\n\r\n"}, {http_reply(200, "")}}});
   CHECK(f.send(5s, 0ms).code == error_code());
   CHECK(f.send(5s, 0ms).code == error_code());
   CHECK(f.budget.used() == 60);
 }
 
 TEST_CASE("what is lost in the middle has no memory any more") {
-  fixture f({{{.reply = "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nabc", .close = true}}});
+  memory_fixture f({{{.reply = "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nabc", .close = true}}});
   CHECK(f.send().code == errc::connection_closed);
   CHECK(f.budget.used() == 60);
 }
