@@ -109,7 +109,9 @@ TEST_CASE("one escape that a database's encoding does not have is that row's") {
     pg::connection c(loop.get_executor(), o);
     REQUIRE(tests::run(loop, c.connect()));
     REQUIRE(tests::run(loop, pg::init_db(c, plan)));
-    const auto loads = pg::load_plan::make(plan, pg::load_mode::exactly_once);
+    const auto found = tests::run(loop, pg::read_target(c, plan)).value();
+    const auto loads =
+        pg::load_plan::make(plan, pg::load_mode::exactly_once, pg::bad_messages::quarantine, found).value();
     copy::segment s({.rows_max = 20, .row_bytes = 10'000, .body_bytes = 1'000, .handle_bytes = 1'000});
     copy::row_writer row(s.rows());
     for (int i = 0; i < 10; ++i) {

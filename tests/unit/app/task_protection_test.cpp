@@ -13,7 +13,7 @@ namespace {
 
 const std::string given =
     R"({"protection":{"ExpirationDate":"2026-01-02T03:04:05Z","ProtectionEnabled":true,"TaskArn":"arn"}})";
-const std::string refused = R"({"failure":{"Arn":"arn","Detail":null,"Reason":"TASK_NOT_VALID"}})";
+const std::string refusal = R"({"failure":{"Arn":"arn","Detail":null,"Reason":"TASK_NOT_VALID"}})";
 
 /// A task under an agent that plays a script, and a clock that the test moves.
 struct protected_task {
@@ -92,7 +92,7 @@ TEST_CASE("a task that is always busy is left free for a minute in six") {
 }
 
 TEST_CASE("an agent that refuses is told of once, and not asked again") {
-  for (const std::string& reply : {http_reply(200, refused), http_reply(400, "{}"), std::string("garbage")}) {
+  for (const std::string& reply : {http_reply(200, refusal), http_reply(400, "{}"), std::string("garbage")}) {
     protected_task t({reply, http_reply(200, given)});
     t.counters.held.set(7);
     tests::run_on(t.loop, [](protected_task& of) -> boost::asio::awaitable<bool> {
