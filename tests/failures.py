@@ -16,7 +16,7 @@ SHOWN_MAX = 12
 WIDTH = 180
 REASON_LINES = 6
 
-CASE = re.compile(r"^-{70,}\n(?P<name>.+(?:\n {2}.+)*)\n-{70,}\n(?P<place>.+):\d+\n\.{70,}\n(?P<text>(?:(?!^[-=]{70,}$).*\n)*)", re.MULTILINE)
+CASE = re.compile(r"^-{70,}\n(?P<name>(?:(?!-{70}).+\n)+)-{70,}\n(?P<place>.+):\d+\n\.{70,}\n(?P<text>(?:(?!^[-=]{70,}$).*\n)*)", re.MULTILINE)
 PYTEST = re.compile(r"^(?:FAILED|ERROR) (?P<test>tests/\S+?(?:::\S+?(?:\[.*?\])?)?)(?: - (?P<reason>.*))?$", re.MULTILINE)
 COMPILER = re.compile(r"^(?P<what>\S+:\d+(?::\d+)?: (?:fatal )?error: .*|.*undefined reference to .*|CMake Error.*)$", re.MULTILINE)
 
@@ -40,7 +40,8 @@ def of_ctest(log):
         alone = f"ctest --test-dir {shlex.quote(folder)} -R ^{program}$ --output-on-failure"
         cases = [c for c in CASE.finditer(part) if "FAILED" in c["text"]]
         for case in cases:
-            name = case["name"].splitlines()[0]
+            # A long name is broken into lines; those of its sections are indented.
+            name = " ".join(line for line in case["name"].splitlines() if not line.startswith("  "))
             own = pathlib.Path(folder) / "tests" / program
             command = f"{shlex.quote(str(own))} {shlex.quote(name.replace(',', chr(92) + ','))}" if own.exists() else alone
             found.append((f"{program}: {name}", reason(case["text"]), command))

@@ -11,7 +11,8 @@ LINE = "-" * 79
 CTEST = f"""Test project {pathlib.Path.cwd()}/build/none
  1/2 Test  #1: unit_core ........................***Failed    0.10 sec
 {LINE}
-one, or two
+one, or
+two
   and a section
 {LINE}
 /x/core_test.cpp:12
