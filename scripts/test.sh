@@ -52,7 +52,7 @@ with_programs() (
 
 unit() { ctest --test-dir "build/$1" -LE 'integration|simulation' -j 2 --output-on-failure --no-tests=error; }
 simulation() { ctest --test-dir "build/$1" -L simulation -j 2 --output-on-failure --no-tests=error; }
-integration() { ctest --test-dir "build/$1" -L integration --output-on-failure --no-tests=error; }
+integration() { ctest --test-dir "build/$1" -L integration -j 3 --output-on-failure --no-tests=error; }
 
 # Python's and JavaScript's packages for the tests, in build/, once for each state of their lists.
 packages() {

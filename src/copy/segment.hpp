@@ -122,6 +122,10 @@ class segment {
   void commit(std::size_t count) noexcept { first_open_ += count; }
   /// The next open message stays in the queue for now, though it is not refused.
   void hold_back() { held_back_.push_back(first_open_++); }
+  /// Opens again what was held back last, with nothing committed since.
+  void open_again() noexcept {
+    for (; !held_back_.empty() && held_back_.back() + 1 == first_open_; held_back_.pop_back()) --first_open_;
+  }
   bool is_held_back(std::size_t index) const noexcept;
   std::size_t held_back() const noexcept { return held_back_.size(); }
   void clear() noexcept;

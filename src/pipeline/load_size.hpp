@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "copy/segment.hpp"
+
 namespace sluice::pipeline {
 
 /// How many messages the next transaction of one connection takes.
@@ -44,6 +46,19 @@ class load_size {
     too_many_ = unlimited;
     size_ = 1;
     return ++alone_ > alone_max ? advice::give_up : advice::hold_back;
+  }
+  /// The same of the next `count` open messages of a batch: what is held back is marked in it. False where it
+  /// is a failure: in a row too many messages were too slow, or of this batch nothing else was loaded, so it
+  /// may be the database. Then all are open again.
+  bool split(copy::segment& s, std::size_t count, bool in_order) noexcept {
+    const advice a = too_slow(count);
+    if (a == advice::smaller) return true;
+    if (a == advice::hold_back && !in_order) {
+      s.hold_back();
+      if (s.open() > 0 || s.held_back() < s.first_open()) return true;
+    }
+    s.open_again();
+    return false;
   }
   /// The database was away.
   void begin_small() noexcept { *this = load_size(1); }

@@ -63,12 +63,7 @@ awaitable<result<pg::load_report>> pg_sink::load(copy::segment& s, bool outcome_
 
 /// Too slow is an answer about size, not yet a failure.
 result<pg::load_report> pg_sink::slow(copy::segment& s, std::size_t count, failure why) {
-  const auto advice = size_.too_slow(count);
-  if (advice == load_size::advice::give_up) return why;
-  if (advice == load_size::advice::hold_back) {
-    if (in_order_) return why;
-    s.hold_back();
-  }
+  if (!size_.split(s, count, in_order_)) return why;
   return pg::load_report{
       .first = s.first_open(), .count = 0, .more = s.open() > 0, .too_slow = std::move(why)};
 }

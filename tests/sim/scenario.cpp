@@ -188,6 +188,7 @@ class world {
   }
 
   void outage_phase() {
+    slow_rows_.clear();
     start(false);
     const auto limit = time_.now() + std::chrono::hours(2);
     while (queue_.left() > 0 && time_.now() < limit) step();

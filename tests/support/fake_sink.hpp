@@ -121,10 +121,7 @@ class fake_sink final : public sluice::pipeline::sink {
   }
   sluice::result<sluice::pg::load_report> slow(sluice::copy::segment& s, std::size_t count) {
     const sluice::failure why(sluice::errc::timed_out, "slow");
-    const auto advice = size_.too_slow(count);
-    const bool hold_back = advice == sluice::pipeline::load_size::advice::hold_back;
-    if (advice == sluice::pipeline::load_size::advice::give_up || (hold_back && table_.in_order)) return why;
-    if (hold_back) s.hold_back();
+    if (!size_.split(s, count, table_.in_order)) return why;
     return sluice::pg::load_report{
         .first = s.first_open(), .count = 0, .more = s.open() > 0, .too_slow = why};
   }

@@ -6,6 +6,7 @@
 
 #include "support/seed.hpp"
 
+using namespace sluice;
 using sluice::pipeline::load_size;
 using advice = load_size::advice;
 
@@ -91,4 +92,55 @@ TEST_CASE("whichever messages are slow, all others are loaded, in few transactio
     CHECK(held == slow);
     CHECK(tries <= 2 + 60 * (slow.size() + 1));
   }
+}
+
+namespace {
+
+copy::segment segment_of(int messages) {
+  copy::segment s({.rows_max = 100, .row_bytes = 1'000, .body_bytes = 1'000, .handle_bytes = 1'000});
+  for (int i = 0; i < messages; ++i)
+    REQUIRE(s.add({.body = "{}", .receipt_handle = "h"}, s.rows().size(), 1));
+  return s;
+}
+
+}  // namespace
+
+TEST_CASE("a message that is too slow alone is held back when others of its batch are loaded") {
+  load_size size;
+  auto s = segment_of(3);
+  CHECK(size.split(s, 3, false));
+  REQUIRE(size.messages_max() == 1);
+  s.commit(1);
+  size.passed(1);
+  CHECK(size.split(s, 1, false));
+  CHECK(s.is_held_back(1));
+  CHECK(s.first_open() == 2);
+  CHECK_FALSE(s.is_held_back(2));
+}
+
+TEST_CASE("where nothing of a batch is loaded it may be the database, and nothing is held back") {
+  load_size size;
+  auto s = segment_of(1);
+  CHECK_FALSE(size.split(s, 1, false));
+  CHECK(s.first_open() == 0);
+  CHECK(s.held_back() == 0);
+}
+
+TEST_CASE("what was held back in a row before it is the table's trouble is open again") {
+  load_size size;
+  auto s = segment_of(10);
+  s.commit(2);
+  for (int i = 0; i < load_size::alone_max; ++i) CHECK(size.split(s, 1, false));
+  CHECK(s.held_back() == 3);
+  CHECK_FALSE(size.split(s, 1, false));
+  CHECK(s.first_open() == 2);
+  CHECK(s.held_back() == 0);
+}
+
+TEST_CASE("in order nothing is held back") {
+  load_size size;
+  auto s = segment_of(2);
+  s.commit(1);
+  CHECK_FALSE(size.split(s, 1, true));
+  CHECK(s.first_open() == 1);
 }
