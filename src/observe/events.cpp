@@ -78,15 +78,20 @@ constexpr event table[] = {
     {"load_failed", level::warning,
      "A transaction did not commit; its messages stay hidden and it is tried again after a pause.",
      "Nothing if it passes. If it stays: PostgreSQL's log, its connections and its disk."},
+    {"load_too_slow", level::warning,
+     "A transaction took too long; it is tried again with half of its messages. `held_back` are those of the "
+     "batch that took too long alone: they come again later.",
+     "Look for a slow trigger, or a session that holds locks."},
     {"load_given_up", level::warning,
      "A transaction did not commit for `limits.hold_max` while others did; its messages went back to the "
      "queue.",
      "The line says what went wrong. If it repeats, look for locks that these rows wait for, and for slow "
      "triggers."},
     {"database_away", level::error,
-     "PostgreSQL has not taken a row for `limits.hold_max`; messages went back to the queue, none are "
-     "received.",
-     "Bring PostgreSQL back; sluice goes on by itself, and nothing is lost."},
+     "PostgreSQL has not answered, or the table has taken no row, for `limits.hold_max`; messages went back "
+     "to the queue, none are received.",
+     "`load_failed` says which. Bring PostgreSQL back, or the table in order; sluice goes on by itself, and "
+     "nothing is lost."},
     {"database_back", level::info,
      "PostgreSQL answers again; one message is received and held until it is loaded, then more and more.",
      ""},

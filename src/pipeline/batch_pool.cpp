@@ -38,10 +38,10 @@ batch* batch_pool::take(steady_time now, std::chrono::milliseconds age_max) {
   return oldest;
 }
 
-void batch_pool::put_back(batch& b) {
+void batch_pool::put_back(batch& b, place where) {
   BOOST_ASSERT(b.at == batch::stage::loading);
   b.at = batch::stage::sealed;
-  sealed_.push_back(&b);
+  sealed_.insert(where == place::first ? sealed_.begin() : sealed_.end(), &b);
 }
 
 void batch_pool::release(batch& b) {

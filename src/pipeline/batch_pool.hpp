@@ -48,8 +48,9 @@ class batch_pool {
   /// The oldest sealed batch, now `loading`; or the one that is being filled, if it has waited for `age_max`.
   /// Null if there is none.
   batch* take(steady_time now, std::chrono::milliseconds age_max);
-  /// Back behind the sealed ones, to be taken again.
-  void put_back(batch& b);
+  enum class place { first, last };
+  /// To be taken again, before or behind the sealed ones.
+  void put_back(batch& b, place where = place::last);
   /// When the batch that is being filled will have waited long enough. Meaningless if none is.
   bool filling() const noexcept { return filling_ != nullptr && !filling_->rows.empty(); }
   steady_time ripe_at(std::chrono::milliseconds age_max) const noexcept { return filling_->opened + age_max; }

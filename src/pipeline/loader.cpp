@@ -55,7 +55,8 @@ awaitable<void> lane::give_up(sink& to, batch& b, const failure& why) {
       log_.warning("load_given_up", {{"why", why.what}, {"fix", why.fix}, {"messages", b.rows.size()}});
   }
   if (next == database_health::next::keep) {
-    pool_.put_back(b);
+    // In order, nothing behind it is loaded before it.
+    pool_.put_back(b, options_.in_order ? batch_pool::place::first : batch_pool::place::last);
     co_return;
   }
   const bool is_away = next == database_health::next::give_back_and_probe;
@@ -153,12 +154,12 @@ void lane::give_back(batch& b) {
   ask(b, request::give_back);
 }
 
-// But for what is on trial.
+// But for what is on trial. In order, nothing is kept that came after what goes back.
 void lane::give_back_waiting() {
   std::vector<batch*> kept;
   pool_.seal();
   while (batch* b = pool_.take(clock::now(), 0ms)) {
-    if (b->on_trial && !stopping()) {
+    if (b->on_trial && !stopping() && !options_.in_order) {
       kept.push_back(b);
     } else {
       give_back(*b);

@@ -53,7 +53,7 @@ awaitable<result<pg::load_report>> pg_sink::load(copy::segment& s, bool outcome_
   const pg::load_options o{.box = &box_, .history = &history_, .part = {first, first + count}};
   auto report = co_await pg::load(connection_, plan_, s, seal, outcome_unknown, o);
   count_connection(connection_.connected());
-  if (!report && is_too_slow(report.error())) co_return slow(s, count, std::move(report.error()));
+  if (!report && is_too_slow(report.error())) co_return slow(s, count, report.error());
   if (!report) co_return report;
   size_.passed(count);
   s.commit(count);

@@ -55,7 +55,7 @@ def test_what_a_killed_bench_left_is_named(ready):
     ready.sql(f"CREATE TABLE {SCRATCH} (x int)")
     refused = ready.run("bench", SAMPLES)
     assert refused.returncode == 2
-    assert f'DROP TABLE "{SCRATCH}"' in refused.stderr
+    assert f'DROP TABLE "public"."{SCRATCH}"' in refused.stderr
 
 
 def test_messages_of_somebody_else_are_not_dropped_with_the_table(ready):
@@ -65,7 +65,7 @@ def test_messages_of_somebody_else_are_not_dropped_with_the_table(ready):
     ready.ok("send", SAMPLES)
     out, err = running.communicate(timeout=60)
     assert running.returncode == 1, out + err
-    assert f'30,000 messages were sent, 29,799 are rows of "{SCRATCH}", 301 were set aside' in err
+    assert f'30,000 messages were sent, 29,799 are rows of "public"."{SCRATCH}", 301 were set aside' in err
     assert ready.count(SCRATCH) == 29_799 and ready.count("sluice.quarantine") == 301
 
 

@@ -98,13 +98,14 @@ def test_an_error_of_the_database_in_the_middle_keeps_the_order(fifo):
 def test_a_fatal_error_and_a_stop_in_the_middle_keep_the_order(fifo):
     fifo.sql(
         "CREATE SEQUENCE tries; CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN IF nextval('tries') = 150 THEN PERFORM * FROM nowhere; END IF; PERFORM pg_sleep(0.002); RETURN NEW; END $$"
+        "$$ BEGIN IF nextval('tries') >= 150 THEN PERFORM * FROM nowhere; END IF; PERFORM pg_sleep(0.002); RETURN NEW; END $$"
     )
     fifo.sql("CREATE TRIGGER broken BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION broken()")
     small = fifo.env | {"SLUICE_BATCH_ROWS": "10"}
     assert fifo.run("drain", env=small).returncode == 1
     before = fifo.count("events")
     assert before < fifo.good
+    fifo.sql("CREATE TABLE nowhere ()")
     draining = fifo.start("drain", env=small)
     wait_for(lambda: fifo.count("events") > before + 50, "some rows", process=draining)
     draining.send_signal(signal.SIGTERM)
