@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 
 METRIC = re.compile(r"\b(?:sluice|process)_[a-z][a-z_]*[a-z]\b")
+OWN_EVENT = re.compile(r"format_event\(\w+, \"(\w+)\"")  # of the log itself: a warning
 EVENT_CALL = re.compile(r"log_?\.(debug|info|warning|error)\(\s*\"(\w+)\"")
 
 
@@ -79,4 +80,5 @@ def test_every_event_that_a_source_logs_is_listed_with_its_level(repository):
     logged = {}
     for source in (repository / "src").rglob("*.cpp"):
         logged |= {name: level for level, name in EVENT_CALL.findall(source.read_text())}
+        logged |= {name: "warning" for name in OWN_EVENT.findall(source.read_text())}
     assert logged == listed
