@@ -296,7 +296,8 @@ std::string table_sql(const record::plan& p, const std::string& schema) {
   return sql;
 }
 
-// Not by the search path of whoever runs it: that may begin with schema sluice, if the role is called so.
+// Not by the search path of the role that runs it: that path may begin with schema sluice, if the role is
+// called so.
 std::string init_sql(const record::plan& p) {
   return table_sql(p, p.schema.empty() ? "public" : p.schema) + own_sql();
 }

@@ -18,7 +18,7 @@ std::string target_name(const record::plan& p);
 /// The SQL that creates the target in this schema, or without one in the first of the search path, if it does
 /// not exist; before it the schema, if the plan names one.
 std::string table_sql(const record::plan& p, const std::string& schema);
-/// The SQL that creates what is missing, for whoever runs it by hand: the target (IF NOT EXISTS) in the
+/// The SQL that creates what is missing, to be run by hand: the target (IF NOT EXISTS) in the
 /// plan's schema, or public; schema `sluice`, ledger, quarantine. Safe to run again.
 std::string init_sql(const record::plan& p);
 

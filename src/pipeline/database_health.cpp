@@ -70,7 +70,7 @@ void database_health::answered() {
   if (state_ == state::away) begin_trial();
 }
 
-// Nothing that fails is left, and nothing was loaded: somebody has to try again.
+// No load that failed is left, and none brought rows: one message more is let in, to try again.
 void database_health::ended() {
   const std::lock_guard lock(mutex_);
   failing_.sub();
