@@ -53,6 +53,8 @@ with_programs() (
 unit() { ctest --test-dir "build/$1" -LE 'integration|simulation' -j 2 --output-on-failure --no-tests=error; }
 simulation() { ctest --test-dir "build/$1" -L simulation -j 2 --output-on-failure --no-tests=error; }
 integration() { ctest --test-dir "build/$1" -L integration -j 3 --output-on-failure --no-tests=error; }
+# Behind a pooler it is the SQL that differs, not our code: once is enough.
+sanitized_integration() { ctest --test-dir "build/$1" -L integration -E _by_ -j 2 --output-on-failure --no-tests=error; }
 
 # Python's and JavaScript's packages for the tests, in build/, once for each state of their lists.
 packages() {
@@ -203,7 +205,7 @@ group() {
     dev) build dev && step "dev: unit" unit dev ;;
     asan | tsan)
       build "$1" && step "$1: unit" unit "$1" && step "$1: simulation" simulation "$1" &&
-        step "$1: integration" integration "$1" && step "Python, JavaScript packages" packages &&
+        step "$1: integration" sanitized_integration "$1" && step "Python, JavaScript packages" packages &&
         step "$1: end to end" python_tests "$1" integration/e2e 4
       ;;
     clang-tidy) step "clang-tidy" clang_tidy ;;
