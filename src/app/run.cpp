@@ -315,10 +315,15 @@ awaitable<void> service::watch_hangups() {
 
 // A batch keeps the ring that it was masked with until it is committed or given back.
 std::string service::oldest_key() const {
+  std::string oldest;
+  if (keys_) oldest = keys_->primary();
   for (const auto& old : old_keys_) {
-    if (const auto ring = old.lock()) return std::string(ring->primary());
+    const auto ring = old.lock();
+    if (!ring) continue;
+    oldest = ring->primary();
+    break;
   }
-  return keys_ ? std::string(keys_->primary()) : std::string();
+  return oldest;
 }
 
 bool service::holds(std::string_view key) const {
