@@ -82,6 +82,8 @@ class database_health {
     permit& operator=(const permit&) = delete;
     ~permit() { release(); }
     std::size_t messages() const noexcept { return messages_; }
+    /// These messages are to show whether the database takes rows.
+    bool on_trial() const noexcept { return of_ != nullptr; }
     /// Up to `most` messages, or 0 when none may be received.
     void take(database_health& of, std::size_t most);
     void release();

@@ -67,9 +67,10 @@ class lane {
   void note_size(std::span<const sqs::message> reply) noexcept;
   void call_for_help(steady_time now);
   void received(std::size_t messages, steady_time asked, clock::duration took, bool connected);
-  awaitable<void> place(queue& from, std::span<const sqs::message> messages, steady_time hidden);
+  awaitable<void> place(queue& from, std::span<const sqs::message> messages, steady_time hidden,
+                        bool on_trial);
   bool is_torn(const sqs::message& m);
-  bool try_place(const sqs::message& m, steady_time hidden);
+  bool try_place(const sqs::message& m, steady_time hidden, bool on_trial);
   bool encode(batch& b, const sqs::message& m, copy::segment::entry e);
   awaitable<bool> receive_failed(const failure& f, backoff& wait);
   awaitable<void> check_empty(queue& q);

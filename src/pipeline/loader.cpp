@@ -154,12 +154,12 @@ void lane::give_back(batch& b) {
   ask(b, request::give_back);
 }
 
-// But for what is on trial. In order, nothing is kept that came after what goes back.
+// But for what is on trial.
 void lane::give_back_waiting() {
   std::vector<batch*> kept;
   pool_.seal();
   while (batch* b = pool_.take(clock::now(), 0ms)) {
-    if (b->on_trial && !stopping() && !options_.in_order) {
+    if (b->on_trial && !stopping()) {
       kept.push_back(b);
     } else {
       give_back(*b);

@@ -103,8 +103,8 @@ awaitable<void> lane::poll() {
     } else {
       empty_in_a_row = 0;
       empty_since_ = {};
-      co_await place(*connection, *reply,
-                     hidden_since(asked, took - connection->waited(), options_.visibility));
+      const auto hidden = hidden_since(asked, took - connection->waited(), options_.visibility);
+      co_await place(*connection, *reply, hidden, permit.on_trial());
     }
     connection->release();
   }
@@ -182,7 +182,8 @@ bool lane::is_torn(const sqs::message& m) {
 }
 
 // The views in `messages` live until this waits.
-awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages, steady_time hidden) {
+awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages, steady_time hidden,
+                            bool on_trial) {
   // Nobody extends what is not in a batch yet: after half of its visibility it goes back.
   const auto give_up = hidden + options_.visibility / 2;
   const auto returns = returns_;
@@ -190,8 +191,9 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
   while (!messages.empty()) {
     // It stays hidden until its time is over, and so does what comes after it.
     if (options_.in_order && is_torn(messages.front())) co_return;
-    if (options_.in_order && returns_ != returns) break;  // what came before went back
-    if (try_place(messages.front(), hidden)) {
+    // What came before in this answer went back; what is on trial never does.
+    if (options_.in_order && !on_trial && returns_ != returns) break;
+    if (try_place(messages.front(), hidden, on_trial)) {
       messages = messages.subspan(1);
       continue;
     }
@@ -228,7 +230,7 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
 
 // False when there is no room. A message that is taken is in a batch; one that may have been changed on its
 // way is left in the queue.
-bool lane::try_place(const sqs::message& m, steady_time hidden) {
+bool lane::try_place(const sqs::message& m, steady_time hidden, bool on_trial) {
   if (!options_.in_order && is_torn(m)) return true;
   const auto id = parse_uuid(m.message_id);
   if (!id) {
@@ -249,12 +251,17 @@ bool lane::try_place(const sqs::message& m, steady_time hidden) {
     batch* b = pool_.open(clock::now());
     if (b == nullptr) return false;
     const bool first = b->rows.empty();
+    if (!first && b->on_trial != on_trial) {  // they go different ways when the load fails
+      pool_.seal();
+      work_.notify();
+      continue;
+    }
     if (encode(*b, m, entry)) {
       counters_.held.add();
       b->hidden = first ? hidden : std::min(b->hidden, hidden);
       if (first) {
         b->keys = reader_.keys();
-        b->on_trial = health_.now() == database_health::state::trial;
+        b->on_trial = on_trial;
         counters_.segments_used.add();
       }
       if (b->rows.full()) pool_.seal();
