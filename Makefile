@@ -37,7 +37,7 @@ sim: install-test ## The pipeline in simulated time, each run chosen by its seed
 	@scripts/build.sh dev simulation && build/dev/tests/simulation --seeds $(or $(SEEDS),1000) $(if $(FROM),--from $(FROM))
 coverage: ## Lines of src/ that the tests run: build/coverage/html
 	@scripts/test.sh coverage
-fuzz: ## Each fuzzer for FUZZ_SECONDS (default 60)
+fuzz: ## Each fuzzer for FUZZ_SECONDS (default 30)
 	@scripts/test.sh fuzz
 tidy: ## Format, house rules, shell scripts, clang-tidy
 	@scripts/test.sh format rules shell clang-tidy

@@ -10,12 +10,17 @@ endfunction()
 # sluice_add_test(NAME unit_core SOURCES a.cpp ... LINK sluice::core ...): one Catch2 program, one ctest case.
 # Tests find their data by tests/support/repository.hpp.
 function(sluice_add_test)
-  cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "COMPUTES" "NAME;TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   target_link_libraries(${ARG_NAME} PRIVATE sluice::options Catch2::Catch2WithMain repository ${ARG_LINK})
   target_include_directories(${ARG_NAME} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
-  # A test's own code is compiled more often than it runs.
-  target_compile_options(${ARG_NAME} PRIVATE $<$<CONFIG:Release>:-O1>)
+  # A test's own code is compiled more often than it runs, and with a sanitizer that takes most of the time. COMPUTES: not
+  # where it, or what it instantiates, does much work.
+  if(SLUICE_SANITIZE AND NOT ARG_COMPUTES)
+    target_compile_options(${ARG_NAME} PRIVATE -O0)
+  else()
+    target_compile_options(${ARG_NAME} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endif()
   set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
   # Against hangs. A slow machine takes three times what a quick one does, and a sanitizer three times that.

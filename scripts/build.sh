@@ -1,7 +1,7 @@
 #!/bin/sh
 # Configures and builds a preset of CMakePresets.json: scripts/build.sh PRESET [TARGET...]
 # Of the release preset it builds the programs, if no target is named; its tests are configured when one is ("all").
-# Quiet when all is well, the compiler's words when it is not. V=1 shows everything.
+# Quiet when all is well, the compiler's words when it is not. V=1 shows everything. SLUICE_WERROR=ON makes errors of warnings.
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/progress.sh
@@ -27,7 +27,9 @@ quietly() {
 }
 
 configured_with() { grep -q "^$1=" "$directory/CMakeCache.txt" 2>/dev/null; }
-if [ ! -f "$directory/build.ninja" ] || { [ -n "$tests" ] && ! configured_with "SLUICE_TESTS:BOOL=ON"; }; then
-  quietly cmake --preset "$preset" $tests
+warnings=${SLUICE_WERROR:+-DSLUICE_WERROR=ON}
+if [ ! -f "$directory/build.ninja" ] || { [ -n "$tests" ] && ! configured_with "SLUICE_TESTS:BOOL=ON"; } ||
+  { [ -n "$warnings" ] && ! configured_with "SLUICE_WERROR:BOOL=ON"; }; then
+  quietly cmake --preset "$preset" $tests $warnings
 fi
 quietly cmake --build "$directory" ${1:+--target "$@"}

@@ -16,8 +16,8 @@ export LANG=C.UTF-8 LC_ALL=C.UTF-8
 root=$PWD
 preset=${PRESET:-release}
 functional="unit integration python crash demo"
-verify="rules format shell model dev asan fuzz tsan clang-tidy bench"
-more="coverage localstack compose fresh arm64 reproducible"  # each by its name
+verify="rules format shell model gcc asan fuzz tsan clang-tidy bench"
+more="dev coverage localstack compose fresh arm64 reproducible"  # each by its name
 
 # As root, the database and some programs run as other users, who must be able to enter what is made for them.
 if [ "$(id -u)" = 0 ] && ! setpriv --reuid=65534 --regid=65534 --clear-groups test -x "${TMPDIR:-/tmp}/."; then
@@ -31,7 +31,10 @@ fi
 built=" "
 build() {
   case "$built" in *" $1 "*) return 0 ;; esac
-  step "$1: build" env V=1 scripts/build.sh "$1" all && built="$built$1 "
+  case "$1" in
+    asan | tsan) step "$1: build" ahead_of "$1" ;;
+    *) step "$1: build" env V=1 scripts/build.sh "$1" all ;;
+  esac && built="$built$1 "
 }
 
 sources() { git ls-files --cached --others --exclude-standard "$@" | sort -u; }
@@ -53,8 +56,16 @@ with_programs() (
 unit() { ctest --test-dir "build/$1" -LE 'integration|simulation' -j 2 --output-on-failure --no-tests=error; }
 simulation() { ctest --test-dir "build/$1" -L simulation -j 2 --output-on-failure --no-tests=error; }
 integration() { ctest --test-dir "build/$1" -L integration -j 3 --output-on-failure --no-tests=error; }
-# Behind a pooler it is the SQL that differs, not our code: once is enough.
-sanitized_integration() { ctest --test-dir "build/$1" -L integration -E _by_ -j 2 --output-on-failure --no-tests=error; }
+# Of asan, without what differs in its SQL only, as behind a pooler, and without what is about speed.
+sanitized_integration() { ctest --test-dir build/asan -L integration -E _by_ -j 2 --output-on-failure --no-tests=error; }
+sanitized_end_to_end() {
+  python_tests asan integration/e2e 4 -k 'not poolers and not search_path and not processes and not test_bench'
+}
+# Where threads meet: the log, the state of the database that loops share, a stop, a reload, the status page.
+threads() {
+  ctest --test-dir build/tsan -R '^unit_observe$' --output-on-failure --no-tests=error &&
+    python_tests tsan integration/e2e 4 -k 'drain or stop or faults or reload or test_log or terminal'
+}
 
 # Python's and JavaScript's packages for the tests, in build/, once for each state of their lists.
 packages() {
@@ -76,8 +87,12 @@ packages() {
 }
 # CI makes pytest write each reason whole.
 pytest() { CI=true build/venv/bin/python -m pytest -q -rfEs --tb=short "$@"; }
-# python_tests PRESET PLACE AT_ONCE: with the programs of that preset. Most of their time they wait.
-python_tests() { with_programs "$1" pytest -n "$3" "tests/$2"; }
+# python_tests PRESET PLACE AT_ONCE [OPTION...]: with the programs of that preset. Most of their time they wait.
+python_tests() (
+  programs=$1 place=$2 at_once=$3
+  shift 3
+  with_programs "$programs" pytest -n "$at_once" "tests/$place" "$@"
+)
 
 # crash PRESET: processes and PostgreSQL are killed, and every message is counted. Most of the time they start again.
 crash() {
@@ -100,27 +115,29 @@ rules() {
     python3 docs/path.py | cmp - docs/path.svg && python3 docs/prices.py --check
 }
 
-# clang-tidy takes longest, and the tests mostly wait: it begins before them, and takes what they leave (SCHED_IDLE). It has a
-# process group of its own, to be ended by, but no session: with autogroup, a session gets its share whatever its priority is.
-# By clang's own compile commands: those of g++ have options that clang does not know.
-begin_clang_tidy() {
-  tidy_found=$logs/clang-tidy.out
-  tidy_code=$logs/clang-tidy.code
-  rm -f "$tidy_code"
-  # shellcheck disable=SC2016  # $1 is the inner shell's
-  python3 -c 'import os, sys; os.setpgid(0, 0); os.execvp(sys.argv[1], sys.argv[1:])' sh -c '
-      { [ -f build/asan/compile_commands.json ] || cmake --preset asan; } &&
-      chrt --idle 0 run-clang-tidy-19 -quiet -j 2 -p build/asan "/src/([a-z]+/)?[a-z0-9_]+[.]cpp$"
-    echo $? >"$1"' tidy "$tidy_code" >"$tidy_found" 2>&1 </dev/null &
+# begin_ahead NAME...: scripts/ahead.sh, which ends with this script. It has a process group of its own, to be ended by, but
+# no session: with autogroup, a session gets its share whatever its priority is.
+ahead=
+begin_ahead() {
+  [ $# -gt 0 ] || return 0
+  python3 -c 'import os, sys; os.setpgid(0, 0); os.execvp(sys.argv[1], sys.argv[1:])' scripts/ahead.sh "$@" &
+  ahead=$!
   # shellcheck disable=SC2064  # its number is known now
-  trap "kill -- -$! 2>/dev/null" EXIT
+  trap "kill -- -$ahead 2>/dev/null" EXIT
+}
+# ahead_of NAME: waits for that part, shows its output, gives its exit code.
+ahead_of() {
+  tail -n +1 -F "$logs/ahead-$1.log" 2>/dev/null & shown=$!
+  until [ -s "$logs/ahead-$1.code" ] || ! kill -0 "$ahead" 2>/dev/null; do sleep 1; done
+  sleep 1
+  kill $shown
+  return "$(cat "$logs/ahead-$1.code" || echo 1)"
 }
 clang_tidy() {
-  until [ -s "$tidy_code" ]; do sleep 1; done
-  [ "$(cat "$tidy_code")" != 0 ] || return 0
-  cat "$tidy_found"
+  ahead_of clang-tidy >/dev/null && return 0
+  cat "$logs/ahead-clang-tidy.log"
   echo "== what it found, in short:"
-  grep -h -E ': (warning|error): ' "$tidy_found" | sort -u
+  grep -h -E ': (warning|error): ' "$logs/ahead-clang-tidy.log" | sort -u
   return 1
 }
 
@@ -130,7 +147,7 @@ fuzz_one() (
   name=$(basename "$1")
   mkdir -p "build/asan/corpus/$name"
   rm -f "$logs/fuzz-$name-"*
-  "$1" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
+  "$1" -max_total_time="${FUZZ_SECONDS:-30}" -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
     -artifact_prefix="$logs/fuzz-$name-" "build/asan/corpus/$name" "tests/fuzz/corpus/$name" >"$logs/fuzz-$name.log" 2>&1
   code=$?
   grep 'stat::number_of_executed_units' "$logs/fuzz-$name.log" | sed "s/^stat::/$name: /"
@@ -203,11 +220,13 @@ group() {
     model) step "model" python3 tests/model/check.py ;;
     shell) step "shell scripts" shell ;;
     dev) build dev && step "dev: unit" unit dev ;;
-    asan | tsan)
-      build "$1" && step "$1: unit" unit "$1" && step "$1: simulation" simulation "$1" &&
-        step "$1: integration" sanitized_integration "$1" && step "Python, JavaScript packages" packages &&
-        step "$1: end to end" python_tests "$1" integration/e2e 4
+    gcc) step "g++: warnings are errors" env V=1 SLUICE_WERROR=ON scripts/build.sh release all ;;
+    asan)
+      build asan && step "asan: unit" unit asan && step "asan: simulation" simulation asan &&
+        step "asan: integration" sanitized_integration && step "Python, JavaScript packages" packages &&
+        step "asan: end to end" sanitized_end_to_end
       ;;
+    tsan) build tsan && step "Python, JavaScript packages" packages && step "tsan: threads" threads ;;
     clang-tidy) step "clang-tidy" clang_tidy ;;
     coverage)
       build coverage && step "Python, JavaScript packages" packages && step "coverage" coverage &&
@@ -246,6 +265,11 @@ for each; do
   case " $functional " in *" $each "*) ;; *) needs=verify ;; esac
 done
 install "${needs:-test}" || exit 1
-case " $* " in *" clang-tidy "*) begin_clang_tidy ;; esac
+# In the order in which they are needed.
+case " $* " in *" asan "* | *" fuzz "*) first=asan ;; esac
+case " $* " in *" tsan "*) second=tsan ;; esac
+case " $* " in *" clang-tidy "*) third=clang-tidy ;; esac
+# shellcheck disable=SC2086  # words, or nothing
+begin_ahead ${first:-} ${second:-} ${third:-}
 for each; do group "$each"; done
 summarise

@@ -1,0 +1,32 @@
+#!/bin/sh
+# What a long run of tests needs later, one after the other: scripts/ahead.sh NAME...
+#
+#   asan, tsan     that preset, built
+#   clang-tidy     what clang-tidy has to say of src/
+#
+# Takes what the tests leave of the machine (SCHED_IDLE), as these mostly wait; all of it when they wait for this. Of each it
+# leaves build/logs/ahead-NAME.log and, when it has ended, its exit code in ahead-NAME.code.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+chrt --idle --pid 0 $$
+
+work() {
+  case "$1" in
+    asan) V=1 scripts/build.sh asan all ;;
+    # Threads are in the programs, and in the log that all of them write.
+    tsan) V=1 scripts/build.sh tsan sluice sluice-sqs unit_observe ;;
+    # By clang's own compile commands, each source alone: g++ has options that clang does not know, and a unity build hides
+    # a missing include.
+    clang-tidy)
+      { [ -f build/tidy/compile_commands.json ] || cmake --preset tidy; } &&
+        run-clang-tidy-19 -quiet -j 2 -p build/tidy "/src/([a-z]+/)?[a-z0-9_]+[.]cpp$"
+      ;;
+    *) echo "ahead: no $1" >&2; return 2 ;;
+  esac
+}
+
+for each; do rm -f "build/logs/ahead-$each.code"; done
+for each; do
+  work "$each" >"build/logs/ahead-$each.log" 2>&1 </dev/null
+  echo $? >"build/logs/ahead-$each.code.new" && mv "build/logs/ahead-$each.code.new" "build/logs/ahead-$each.code"
+done
