@@ -244,7 +244,7 @@ group() {
 }
 
 export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1 ${UBSAN_OPTIONS:-}"
-export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1 ${TSAN_OPTIONS:-}"
+export TSAN_OPTIONS="atexit_sleep_ms=0:halt_on_error=1:second_deadlock_stack=1 ${TSAN_OPTIONS:-}"
 export ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19 TSAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19
 
 if [ "${1:-}" = pytest ]; then
