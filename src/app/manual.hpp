@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
-namespace CLI {
-class App;
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11's names
+class App;       // NOLINT(readability-identifier-naming)
 }
 
 /// What --help says, for other readers: made from the same tree of commands and options. Pure.

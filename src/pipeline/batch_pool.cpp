@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <boost/assert.hpp>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
 
 namespace sluice::pipeline {
 
@@ -38,10 +41,29 @@ batch* batch_pool::take(steady_time now, std::chrono::milliseconds age_max) {
   return oldest;
 }
 
-void batch_pool::put_back(batch& b, place where) {
+void batch_pool::put_back(batch& b) {
   BOOST_ASSERT(b.at == batch::stage::loading);
+  seal();  // else it is this one's turn again and again
   b.at = batch::stage::sealed;
-  sealed_.insert(where == place::first ? sealed_.begin() : sealed_.end(), &b);
+  std::unordered_set<std::string_view> groups;
+  std::deque<batch*> before, behind;
+  const auto put_behind = [&](batch& each) {
+    behind.push_back(&each);
+    for (const copy::slot& s : each.rows.slots()) {
+      if (const auto group = each.rows.group_id(s); !group.empty()) groups.insert(group);
+    }
+  };
+  put_behind(b);
+  for (batch* each : sealed_) {
+    if (std::ranges::any_of(each->rows.slots(),
+                            [&](const copy::slot& s) { return groups.contains(each->rows.group_id(s)); })) {
+      put_behind(*each);
+    } else {
+      before.push_back(each);
+    }
+  }
+  sealed_ = std::move(before);
+  sealed_.insert(sealed_.end(), behind.begin(), behind.end());
 }
 
 void batch_pool::release(batch& b) {

@@ -48,9 +48,9 @@ class batch_pool {
   /// The oldest sealed batch, now `loading`; or the one that is being filled, if it has waited for `age_max`.
   /// Null if there is none.
   batch* take(steady_time now, std::chrono::milliseconds age_max);
-  enum class place { first, last };
-  /// To be taken again, before or behind the sealed ones.
-  void put_back(batch& b, place where = place::last);
+  /// Behind all others, to be taken again; ends filling. Those with messages of its groups, or of the groups
+  /// of those, go with it: no message is loaded before an earlier one of its group.
+  void put_back(batch& b);
   /// When the batch that is being filled will have waited long enough. Meaningless if none is.
   bool filling() const noexcept { return filling_ != nullptr && !filling_->rows.empty(); }
   steady_time ripe_at(std::chrono::milliseconds age_max) const noexcept { return filling_->opened + age_max; }

@@ -31,8 +31,8 @@ void database_health::failed(std::uint64_t proofs_before, time now) {
   if (!failing_since_) failing_since_ = now;
   if (proofs_ != proofs_before || state_ == state::away) return;
   if (state_ == state::trial && proofs_ == trial_began_) return;  // what is on trial is being tried
+  if (state_ == state::trusted) given_back_ = false;
   state_ = state::away;
-  given_back_ = false;
 }
 
 void database_health::loaded(std::size_t rows) {

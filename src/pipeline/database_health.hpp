@@ -107,7 +107,7 @@ class database_health {
   std::size_t allowed_ = 0;    ///< on trial: messages that may be held
   std::size_t permitted_ = 0;  ///< of these, receives under way
   std::uint64_t trial_began_ = 0;  ///< with so many proofs
-  bool given_back_ = false;        ///< since it went away
+  bool given_back_ = false;        ///< since it was trusted
   std::optional<time> failing_since_;
 };
 

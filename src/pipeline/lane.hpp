@@ -84,7 +84,8 @@ class lane {
   awaitable<void> give_up(sink& to, batch& b, const failure& why);
   awaitable<void> wait_for_sink(sink& to);
   void give_back(batch& b);
-  void give_back_waiting();
+  enum class keep { nothing, trial };
+  void give_back_waiting(keep what);
   bool is_beyond_patience() const;
   void loaded(const batch& b, const pg::load_report& report, clock::duration took);
   void tell_set_aside();
@@ -133,8 +134,12 @@ class lane {
   bool stopping() const noexcept { return stop_at_.has_value(); }
   bool may_come_again() const noexcept;
   awaitable<void> polls_over(steady_time latest);
-  /// The database takes rows, as far as is known, and there is a batch to put messages in.
-  bool may_receive() const { return pool_.has_room() && (health_.trusted() || health_.room() > 0); }
+  /// The database takes rows, as far as is known; there is a batch to put messages in,
+  /// and a connection to load it by.
+  bool may_receive() const {
+    return pool_.has_room() && probing_ < options_.loaders && (health_.trusted() || health_.room() > 0);
+  }
+  std::uint64_t& returns(bool on_trial) noexcept { return on_trial ? trial_returns_ : returns_; }
   awaitable<void> until_gone(const std::size_t& alive);
   awaitable<void> pause(std::chrono::milliseconds how_long);
 
@@ -170,10 +175,12 @@ class lane {
   bool checking_ = false;      ///< somebody asks whether the queue is empty
   bool received_all_ = false;  ///< no poller is left: what is being filled can be loaded at once
   bool loaded_all_ = false;
-  bool polls_closed_ = false;   ///< at stop, after `poll_grace`
-  bool sinks_closed_ = false;   ///< at stop, late: load no more, give back
-  bool queues_closed_ = false;  ///< at stop, too late: not even that
-  std::uint64_t returns_ = 0;   ///< how often a batch went back
+  bool polls_closed_ = false;        ///< at stop, after `poll_grace`
+  bool sinks_closed_ = false;        ///< at stop, late: load no more, give back
+  bool queues_closed_ = false;       ///< at stop, too late: not even that
+  std::uint64_t returns_ = 0;        ///< how often a batch went back
+  std::uint64_t trial_returns_ = 0;  ///< and one that was on trial
+  std::size_t probing_ = 0;          ///< loaders whose database is away
   steady_time called_for_help_{};
   std::size_t set_aside_untold_ = 0;  ///< messages that the log does not know of yet
   steady_time set_aside_next_{};      ///< when it may be told

@@ -55,15 +55,14 @@ awaitable<void> lane::give_up(sink& to, batch& b, const failure& why) {
       log_.warning("load_given_up", {{"why", why.what}, {"fix", why.fix}, {"messages", b.rows.size()}});
   }
   if (next == database_health::next::keep) {
-    // In order, nothing behind it is loaded before it.
-    pool_.put_back(b, options_.in_order ? batch_pool::place::first : batch_pool::place::last);
+    pool_.put_back(b);
     co_return;
   }
   const bool is_away = next == database_health::next::give_back_and_probe;
   if (is_away) co_await polls_over(clock::now() + options_.wait + answer_max);
+  const auto kept = b.on_trial ? keep::nothing : keep::trial;
   give_back(b);
-  ++returns_;
-  if (options_.in_order) give_back_waiting();
+  if (options_.in_order) give_back_waiting(kept);
   if (is_away) co_await wait_for_sink(to);
 }
 
@@ -126,11 +125,19 @@ bool lane::is_beyond_patience() const {
 
 // The database has been away for `hold_max`: hold nothing, receive nothing, until it answers. That it answers
 // does not say that it loads: see database_health.
+//
+// The other connections may be back sooner. What waits here is theirs to load while one of them is this
+// lane's. If none is, it goes back, and this lane receives nothing: see may_receive.
 awaitable<void> lane::wait_for_sink(sink& to) {
   log_.error("database_away", {{"held_ms", options_.hold_max.count()}});
   backoff wait({.tries_max = 0}, ++seeds_);
+  const in_flight one(probing_);
+  const auto began = clock::now();
+  auto told = began;
   while (!stopping()) {
-    give_back_waiting();
+    const bool trusted = health_.trusted();
+    const bool alone = probing_ == options_.loaders;
+    if (alone || !trusted) give_back_waiting(trusted ? keep::nothing : keep::trial);
     const auto answer = co_await to.probe();
     if (answer) {
       log_.info("database_back");
@@ -138,9 +145,15 @@ awaitable<void> lane::wait_for_sink(sink& to) {
       co_return;
     }
     const verdict v = classify(answer.error());
-    if (v == verdict::fatal || v == verdict::auth || is_beyond_patience()) {
+    const bool too_long = options_.until_empty && clock::now() - began >= options_.queue_away_max;
+    if (v == verdict::fatal || v == verdict::auth || too_long || is_beyond_patience()) {
       fail(answer.error());
       co_return;
+    }
+    // What is kept on trial cannot be tried here, so that another message is, by a lane that can.
+    if (alone && !pool_.idle() && clock::now() - told >= options_.hold_max) {
+      told = clock::now();
+      static_cast<void>(health_.gave_up(true));
     }
     const auto delay = wait.next(clock::now());
     co_await pause(delay.value_or(5s));
@@ -149,17 +162,18 @@ awaitable<void> lane::wait_for_sink(sink& to) {
 
 // What of it is committed is deleted.
 void lane::give_back(batch& b) {
+  ++returns(b.on_trial);
   b.at = batch::stage::settling;
   if (b.rows.first_open() > 0) ask(b, request::remove);
   ask(b, request::give_back);
 }
 
-// But for what is on trial.
-void lane::give_back_waiting() {
+// But for what is on trial, if that is kept.
+void lane::give_back_waiting(keep what) {
   std::vector<batch*> kept;
   pool_.seal();
   while (batch* b = pool_.take(clock::now(), 0ms)) {
-    if (b->on_trial && !stopping()) {
+    if (b->on_trial && what == keep::trial && !stopping()) {
       kept.push_back(b);
     } else {
       give_back(*b);

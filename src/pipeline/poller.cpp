@@ -55,7 +55,7 @@ awaitable<void> lane::poll() {
 
   while (!stopping()) {
     database_health::permit permit;  // ends when what came is in a batch
-    if (polling_ < receives_max() && pool_.has_room()) permit.take(health_, options_.receive_max);
+    if (polling_ < receives_max() && may_receive()) permit.take(health_, options_.receive_max);
     if (permit.messages() == 0) {
       permit.release();
       const auto parked = clock::now();
@@ -186,13 +186,13 @@ awaitable<void> lane::place(queue& from, std::span<const sqs::message> messages,
                             bool on_trial) {
   // Nobody extends what is not in a batch yet: after half of its visibility it goes back.
   const auto give_up = hidden + options_.visibility / 2;
-  const auto returns = returns_;
+  const auto returns_before = returns(on_trial);
   std::optional<message_copies> kept;
   while (!messages.empty()) {
     // It stays hidden until its time is over, and so does what comes after it.
     if (options_.in_order && is_torn(messages.front())) co_return;
-    // What came before in this answer went back; what is on trial never does.
-    if (options_.in_order && !on_trial && returns_ != returns) break;
+    // What came before in this answer may have gone back.
+    if (options_.in_order && returns(on_trial) != returns_before) break;
     if (try_place(messages.front(), hidden, on_trial)) {
       messages = messages.subspan(1);
       continue;

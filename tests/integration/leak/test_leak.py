@@ -110,8 +110,9 @@ def test_a_key_is_found_whole_and_in_part(world):
     assert not scan([world.folder], parts_of_key(world.keys))
 
 
-def run_through_faults(world, settled, goals, **settings):
-    """Until the last of `goals` is settled; what stands beside the others is done when so many are."""
+def run_through_faults(world, settled, goals, rest, **settings):
+    """Until the last of `goals` is settled; what stands beside the others is done when so many are. The rest is sent after the
+    first: each process meets good rows, without which it does not know whether a row or the table is bad."""
     spare = world.folder / "tmp"
     spare.mkdir()
     address = f"127.0.0.1:{20_000 + secrets.randbelow(12_000)}"
@@ -131,6 +132,9 @@ def run_through_faults(world, settled, goals, **settings):
             process.send_signal(signal.SIGKILL)
             process.wait(10)
             process = None
+            if rest is not None:
+                world.ok("send", rest)
+                rest = None
         elif fault:
             world.admin_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'sluice%'")
     for name in ("", "metrics", "status.json", "readyz"):
@@ -157,15 +161,17 @@ def test_nothing_raw_is_left_behind(world, tmp_path):
     mark = secrets.token_hex(4)
     ip_mark, device_mark = f"RawIp{mark}x", f"RawDev{mark}x"
     refusing_table(world)
-    sent = tmp_path / "sent.ndjson"
-    sent.write_text("".join(body + "\n" for body in bodies(ip_mark, device_mark, MESSAGES)))
+    sent, rest = tmp_path / "sent.ndjson", tmp_path / "rest.ndjson"
+    lines = [body + "\n" for body in bodies(ip_mark, device_mark, MESSAGES)]
+    sent.write_text("".join(lines[:15_000]))
+    rest.write_text("".join(lines[15_000:]))
     world.ok("send", sent, "--create")
 
     def settled():
         return world.count("user_logins") + world.count("sluice.quarantine")
 
     goals = [(6_000, "kill"), (12_000, "terminate sessions"), (20_000, "kill"), (28_000, "terminate sessions"), (MESSAGES, None)]
-    run_through_faults(world, settled, goals)
+    run_through_faults(world, settled, goals, rest)
     assert settled() == MESSAGES
     reasons = {(reason, state) for reason, state in world.sql("SELECT DISTINCT reason, sqlstate FROM sluice.quarantine")}
     assert {state for _, state in reasons if state} == REFUSING.keys(), reasons
@@ -180,9 +186,10 @@ def test_bad_messages_are_in_the_dead_letter_queue_and_nowhere_else(world, tmp_p
     mark = secrets.token_hex(4)
     ip_mark, device_mark = f"RawIp{mark}x", f"RawDev{mark}x"
     refusing_table(world)
-    sent = tmp_path / "sent.ndjson"
+    sent, rest = tmp_path / "sent.ndjson", tmp_path / "rest.ndjson"
     lines = list(bodies(ip_mark, device_mark, messages))
-    sent.write_text("".join(line + "\n" for line in lines))
+    sent.write_text("".join(line + "\n" for line in lines[: messages // 2]))
+    rest.write_text("".join(line + "\n" for line in lines[messages // 2 :]))
     # A crash costs a good message one receive, too.
     world.restart_queue("--queue", "login-dead", "--queue", "login-queue,VisibilityTimeout=3,DeadLetter=login-dead:5")
     world.ok("send", sent)
@@ -191,7 +198,7 @@ def test_bad_messages_are_in_the_dead_letter_queue_and_nowhere_else(world, tmp_p
         return world.count("user_logins") + world.stats()["queues"]["login-dead"]["visible"]
 
     goals = [(2_000, "kill"), (4_000, "terminate sessions"), (messages, None)]
-    run_through_faults(world, settled, goals, SLUICE_BAD_MESSAGES=policy, SLUICE_WAIT="1s")
+    run_through_faults(world, settled, goals, rest, SLUICE_BAD_MESSAGES=policy, SLUICE_WAIT="1s")
     stored = {user for [user] in world.sql("SELECT user_id FROM user_logins")}
     assert world.count("sluice.quarantine") == 0 and world.count("user_logins") == len(stored)
     letters = dead_letters(world)

@@ -10,8 +10,8 @@ namespace {
 
 const steady_time start = steady_time{} + 1h;
 
-void fill(batch& b) {
-  REQUIRE(b.rows.add_refused({.body = "x", .receipt_handle = "h"},
+void fill(batch& b, std::string_view group = {}) {
+  REQUIRE(b.rows.add_refused({.body = "x", .receipt_handle = "h", .group_id = group},
                              {.reason = "not_json", .column = {}, .sqlstate = {}}));
 }
 
@@ -52,6 +52,25 @@ TEST_CASE("sealed batches are taken in the order in which they were filled") {
   CHECK(pool.take(start, 1h) == first);
   CHECK(pool.take(start, 1h) == second);
   CHECK(pool.take(start, 1h) == nullptr);
+}
+
+TEST_CASE("what is put back comes last, and behind it all that came after it in its groups") {
+  batch_pool pool(5, {});
+  const auto sealed = [&](std::initializer_list<std::string_view> groups) {
+    batch* b = pool.open(start);
+    for (const auto group : groups) fill(*b, group);
+    pool.seal();
+    return b;
+  };
+  batch* a = sealed({"a"});
+  batch* ab = sealed({"a", "b"});
+  batch* c = sealed({"c"});
+  batch* b = sealed({"b"});
+  batch* none = pool.open(start);
+  fill(*none);
+  REQUIRE(pool.take(start, 1h) == a);
+  pool.put_back(*a);
+  for (batch* next : {c, none, a, ab, b}) CHECK(pool.take(start, 1h) == next);
 }
 
 TEST_CASE("there is no room when no batch is free and none is being filled") {

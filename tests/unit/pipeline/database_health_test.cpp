@@ -168,6 +168,17 @@ TEST_CASE("one that goes away anew on trial is away, and what is on trial is kep
   CHECK(f.of.now() == state::away);
 }
 
+TEST_CASE("where messages went back once, a row alone does not end the trial, though it went away anew") {
+  health_fixture f;
+  f.come_back();
+  f.of.loaded(1);
+  const health::trouble one(f.of);
+  f.fail();
+  REQUIRE(f.of.now() == state::away);
+  f.of.loaded(1);
+  CHECK(f.of.now() == state::trial);
+}
+
 TEST_CASE("it says for how long every load has failed") {
   health_fixture f;
   CHECK(f.of.failing_for(f.now + 1h) == 0s);

@@ -43,6 +43,16 @@ struct outage_fixture : lane_fixture {
     CHECK(table.rows.size() == queue.items.size());
   }
 
+  /// Ids grow in the order in which the messages were sent.
+  void check_order() const {
+    std::map<std::string, std::string> last;
+    for (const std::string& id : table.taken) {
+      std::string& before = last[queue.items.at(queue.by_id.at(id)).group];
+      CHECK(before < id);
+      before = id;
+    }
+  }
+
   int most_receives() const {
     return std::ranges::max(queue.items, {}, &fake_queue::item::receives).receives;
   }
@@ -95,4 +105,23 @@ TEST_CASE("messages that come while the database is away are received once") {
   while (!process.ended()) f.step(process);
   CHECK(f.queue.left() == 0);
   for (std::size_t i = 3; i < f.queue.items.size(); ++i) CHECK(f.queue.items[i].receives == 1);
+}
+
+TEST_CASE("a message that alone cannot be loaded keeps no other group of a FIFO queue waiting") {
+  outage_fixture f;
+  f.options.in_order = true;
+  f.options.loaders = 1;
+  f.table.in_order = true;
+  for (int i = 0; i < 30; ++i) f.queue.put(R"({"user_id":"u"})", "g" + std::to_string(i % 10));
+  const std::string locked = f.queue.items.front().id;
+  const auto free_at = f.time.now() + 30min;
+  f.table.is_slow = [&](const std::string& id) { return id == locked && f.time.now() < free_at; };
+  simulated_process process(f.queue, f.table, f.options, lane_fixture::plan(), f.counters, f.log);
+  while (f.time.now() < free_at - 1min) f.step(process);
+  CHECK(f.table.rows.size() == 27);  // all but the three of its group
+  while (f.queue.left() > 0 && f.time.now() < free_at + 1h) f.step(process);
+  process.stop();
+  while (!process.ended()) f.step(process);
+  CHECK(f.table.rows.size() == 30);
+  f.check_order();
 }
