@@ -167,6 +167,20 @@ class TextRules(unittest.TestCase):
         for wrong in [page.replace("A_RULE", "B_RULE"), page.replace("it holds", "it fails").replace("_it_", "_no_")]:
             self.assertEqual(2, len(found(text_rules.model_rules, docs__guarantees_dot_md=wrong, **tree)))
 
+    def test_decisions_are_numbered_and_in_the_index(self):
+        row = "| [0001](#0001-a-b) | A b | 2026-01-02 | accepted |\n"
+        record = "\n## 0001. A b\n\n2026-01-02, accepted. Because.\n"
+        self.assertEqual([], found(text_rules.decisions, docs__decisions_dot_md=row + record))
+        for wrong in [
+            record,
+            row,
+            row + record.replace("A b", "A c"),
+            row + record.replace("0001. ", "0002. "),
+            row + record.replace("accepted", "kept"),
+            row + record + "\n## 2026-01-03: A d\n\nText.\n",
+        ]:
+            self.assertTrue(found(text_rules.decisions, docs__decisions_dot_md=wrong), wrong)
+
     def test_the_version_has_its_place_in_the_changelog(self):
         build = {"CMakeLists_dot_txt": "project(sluice VERSION 1.2.3)"}
         self.assertEqual(1, len(found(text_rules.changelog, CHANGELOG_dot_md="## 1.2.2", **build)))

@@ -145,4 +145,23 @@ def changelog(tree):
         yield Finding("CHANGELOG.md", 0, f"no heading for version {version[1]}")
 
 
-RULES = [words, links, commands, settings, settings_table, plan_words, reasons, model_rules, changelog]
+DECISIONS = "docs/decisions.md"
+
+
+def decisions(tree):
+    """Records are numbered in order, each with date and status; the index at the top has each with its title and date."""
+    text = tree.texts.get(DECISIONS, "")
+    index = re.findall(r"^\| \[(\d{4})\]\(#\S*\) \| (.+?) \| (\S+) \| ", text, re.M)
+    records = []
+    for number, (title, start) in enumerate(re.findall(r"^## (.*)\n\n(.*)", text, re.M), 1):
+        record = re.match(rf"({number:04d})\. (.+)", title)
+        status = re.match(r"(\d{4}-\d\d-\d\d), (accepted|superseded by \[\d{4}\])", start)
+        if not record or not status:
+            yield Finding(DECISIONS, 0, f"{title}: its heading is not '## {number:04d}. Title', or its first line no date and status")
+            return
+        records.append((record[1], record[2], status[1]))
+    for number, title, _ in sorted(set(index) ^ set(records)):
+        yield Finding(DECISIONS, 0, f"{number} {title}: the index and the records differ")
+
+
+RULES = [words, links, commands, settings, settings_table, plan_words, reasons, model_rules, decisions, changelog]
