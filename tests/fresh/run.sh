@@ -28,7 +28,7 @@ results=()
 # base SUITE: the tree with git, make and sudo, and a user "tester" who may use sudo.
 base() {
   SLUICE_SUITE=$1 "$here/chroot.sh" "$cache/fresh-$1" -- sh -c '
-    command -v git >/dev/null && command -v make >/dev/null && command -v sudo >/dev/null && id tester >/dev/null 2>&1 && exit
+    command -v git >/dev/null && command -v make >/dev/null && command -v sudo >/dev/null && [ -d /srv/tester ] && exit
     apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install git make sudo >/dev/null &&
       useradd --create-home --home-dir /srv/tester --shell /bin/sh tester && echo "tester ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/tester' >&2
 }
