@@ -25,8 +25,13 @@ SMALL, LARGE = 5_000, 25_000
 OVER_MAX = 0.05
 COMMITTED = HERE / "instructions.json"
 FIXED = {
-    "SLUICE_POLLERS_MIN": "4", "SLUICE_POLLERS_MAX": "4", "SLUICE_ACKERS": "4", "SLUICE_LOADERS": "1", "SLUICE_BATCH_ROWS": "1000",
-    "SLUICE_BATCH_AGE": "10s", "SLUICE_WAIT": "1s",
+    "SLUICE_POLLERS_MIN": "4",
+    "SLUICE_POLLERS_MAX": "4",
+    "SLUICE_ACKERS": "4",
+    "SLUICE_LOADERS": "1",
+    "SLUICE_BATCH_ROWS": "1000",
+    "SLUICE_BATCH_AGE": "10s",
+    "SLUICE_WAIT": "1s",
 }
 
 
@@ -40,7 +45,7 @@ def allocations(profile):
                 names[number] = name
             called = names[number] if line.startswith("c") else None
         elif called in ("malloc", "calloc", "realloc") and line.startswith("calls="):
-            count += int(line[len("calls="):].split()[0])
+            count += int(line[len("calls=") :].split()[0])
     return count
 
 
@@ -61,7 +66,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--update", action="store_true", help="write the figure, instead of comparing with it")
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin")
-    parser.add_argument("--keep", type=pathlib.Path, metavar="FILE", help="keep the profile of the large run, for callgrind_annotate")
+    parser.add_argument(
+        "--keep", type=pathlib.Path, metavar="FILE", help="keep the profile of the large run, for callgrind_annotate"
+    )
     options = parser.parse_args()
 
     with World(options.bin) as world:
@@ -85,8 +92,10 @@ def main():
         print(f"{name}: {figure / wanted - 1:+.1%} against the committed {wanted:,}")
         good = good and figure <= wanted * (1 + OVER_MAX)
     if not good:
-        print(f"more than {OVER_MAX:.0%} over: make it better again, or say in the commit why and run bench/instructions.sh --update",
-              file=sys.stderr)
+        print(
+            f"more than {OVER_MAX:.0%} over: make it better again, or say in the commit why and run bench/instructions.sh --update",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -59,24 +59,36 @@ def costs():
     for name, architecture in ((f"one task, {VCPU} vCPU and {GIB} GiB, ARM64", "ARM64"), ("the same, X86_64", "X86_64")):
         yield f"| {name} | ${VCPU_HOUR[architecture]} a vCPU hour, ${GIB_HOUR[architecture]} a GiB hour | ${task(architecture):.2f} |"
     million = SQS_MILLION[0][1]
-    yield (f"| SQS, a million messages | send 10 at a time, receive 10, delete 10: {REQUESTS_A_MESSAGE} requests each at ${million:.2f} "
-           f"a million | ${sqs(REQUESTS_A_MESSAGE * 1e6):.2f} |")
+    yield (
+        f"| SQS, a million messages | send 10 at a time, receive 10, delete 10: {REQUESTS_A_MESSAGE} requests each at ${million:.2f} "
+        f"a million | ${sqs(REQUESTS_A_MESSAGE * 1e6):.2f} |"
+    )
     polls, looks = SECONDS / POLL_S, SECONDS / LOOK_S
-    yield (f"| SQS, an idle queue | a long poll of {POLL_S} s: {polls:,.0f} receives; a look at the depth each {LOOK_S} s: {looks:,.0f} "
-           f"| ${sqs(polls + looks):.2f} |")
+    yield (
+        f"| SQS, an idle queue | a long poll of {POLL_S} s: {polls:,.0f} receives; a look at the depth each {LOOK_S} s: {looks:,.0f} "
+        f"| ${sqs(polls + looks):.2f} |"
+    )
     watch = METRICS * METRIC + ALARMS * ALARM
-    yield (f"| CloudWatch: {METRICS} metrics, {ALARMS} alarms, a dashboard | ${METRIC:.2f} and ${ALARM:.2f} each; the dashboard "
-           f"${DASHBOARD:.0f}, three are free | ${watch:.2f} |")
-    yield (f"| Container Insights, one service | about {INSIGHTS[0]} to {INSIGHTS[1]} metrics at ${METRIC:.2f} | "
-           f"${INSIGHTS[0] * METRIC:.0f} to ${INSIGHTS[1] * METRIC:.0f} |")
+    yield (
+        f"| CloudWatch: {METRICS} metrics, {ALARMS} alarms, a dashboard | ${METRIC:.2f} and ${ALARM:.2f} each; the dashboard "
+        f"${DASHBOARD:.0f}, three are free | ${watch:.2f} |"
+    )
+    yield (
+        f"| Container Insights, one service | about {INSIGHTS[0]} to {INSIGHTS[1]} metrics at ${METRIC:.2f} | "
+        f"${INSIGHTS[0] * METRIC:.0f} to ${INSIGHTS[1] * METRIC:.0f} |"
+    )
     yield f"| {SECRETS} secrets | ${SECRET:.2f} each | ${SECRETS * SECRET:.2f} |"
     yield ""
     rest = task("ARM64") + watch + INSIGHTS[1] * METRIC + SECRETS * SECRET
-    yield (f"A hundred million messages a month are ${sqs(REQUESTS_A_MESSAGE * 100e6):.0f} of SQS and at most ${rest:.0f} of everything "
-           "else; the database costs more")
+    yield (
+        f"A hundred million messages a month are ${sqs(REQUESTS_A_MESSAGE * 100e6):.0f} of SQS and at most ${rest:.0f} of everything "
+        "else; the database costs more"
+    )
     endpoint = ENDPOINT_HOUR * HOURS
-    yield (f"than all of it. NAT costs ${NAT_GB:.3f} a GB on top, VPC endpoints for SQS, ECR, logs and secrets ${endpoint:.2f} each per "
-           "zone: with steady")
+    yield (
+        f"than all of it. NAT costs ${NAT_GB:.3f} a GB on top, VPC endpoints for SQS, ECR, logs and secrets ${endpoint:.2f} each per "
+        "zone: with steady"
+    )
     yield f"traffic over {endpoint / NAT_GB:.0f} GB a month, an endpoint for SQS is the cheaper way."
 
 

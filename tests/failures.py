@@ -16,9 +16,13 @@ SHOWN_MAX = 12
 WIDTH = 180
 REASON_LINES = 6
 
-CASE = re.compile(r"^-{70,}\n(?P<name>(?:(?!-{70}).+\n)+)-{70,}\n(?P<place>.+):\d+\n\.{70,}\n(?P<text>(?:(?!^[-=]{70,}$).*\n)*)", re.MULTILINE)
+CASE = re.compile(
+    r"^-{70,}\n(?P<name>(?:(?!-{70}).+\n)+)-{70,}\n(?P<place>.+):\d+\n\.{70,}\n(?P<text>(?:(?!^[-=]{70,}$).*\n)*)", re.MULTILINE
+)
 PYTEST = re.compile(r"^(?:FAILED|ERROR) (?P<test>tests/\S+?(?:::\S+?(?:\[.*?\])?)?)(?: - (?P<reason>.*))?$", re.MULTILINE)
-COMPILER = re.compile(r"^(?P<what>\S+:\d+(?::\d+)?: (?:fatal )?error: .*|.*undefined reference to .*|CMake Error.*)$", re.MULTILINE)
+COMPILER = re.compile(
+    r"^(?P<what>\S+:\d+(?::\d+)?: (?:fatal )?error: .*|.*undefined reference to .*|CMake Error.*)$", re.MULTILINE
+)
 
 
 def reason(text):
@@ -54,13 +58,21 @@ def of_ctest(log):
 def of_pytest(log):
     found = []
     for match in PYTEST.finditer(log):
-        found.append((match["test"], reason((match["reason"] or "").replace("\\n", "\n")), f"scripts/test.sh pytest {shlex.quote(match['test'])}"))
+        found.append(
+            (
+                match["test"],
+                reason((match["reason"] or "").replace("\\n", "\n")),
+                f"scripts/test.sh pytest {shlex.quote(match['test'])}",
+            )
+        )
     return found
 
 
 def of_compiler(log):
     lines = list(dict.fromkeys(m["what"] for m in COMPILER.finditer(log)))
-    return [("it does not build", [line[:WIDTH] for line in lines[:REASON_LINES]], "V=1 scripts/build.sh PRESET")] if lines else []
+    return (
+        [("it does not build", [line[:WIDTH] for line in lines[:REASON_LINES]], "V=1 scripts/build.sh PRESET")] if lines else []
+    )
 
 
 def main(path):

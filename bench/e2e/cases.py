@@ -28,17 +28,28 @@ class Case:
         load = world.workload(count, self.size, self.bad, self.refused, copies=self.copies)
         command = drain.sluice(world, mode=self.mode, threads=self.threads, profile=self.profile)
         before, after = self._table_sql()
-        return drain.run(world, load, [command] * self.processes, profile=self.profile, faults=self.faults, setup_sql=before,
-                         teardown_sql=after)
+        return drain.run(
+            world,
+            load,
+            [command] * self.processes,
+            profile=self.profile,
+            faults=self.faults,
+            setup_sql=before,
+            teardown_sql=after,
+        )
 
     def _table_sql(self):
         """What the case changes in the table, and how that is undone."""
         if self.refused > 0:
-            return (f"ALTER TABLE user_logins ADD CONSTRAINT bench CHECK (device_type <> '{REFUSED_DEVICE}')",
-                    "ALTER TABLE user_logins DROP CONSTRAINT bench")
+            return (
+                f"ALTER TABLE user_logins ADD CONSTRAINT bench CHECK (device_type <> '{REFUSED_DEVICE}')",
+                "ALTER TABLE user_logins DROP CONSTRAINT bench",
+            )
         if self.mode == "upsert":
-            return ("ALTER TABLE user_logins ADD COLUMN sent_at timestamptz, ADD CONSTRAINT bench PRIMARY KEY (user_id)",
-                    "ALTER TABLE user_logins DROP COLUMN sent_at, DROP CONSTRAINT bench, ALTER user_id DROP NOT NULL")
+            return (
+                "ALTER TABLE user_logins ADD COLUMN sent_at timestamptz, ADD CONSTRAINT bench PRIMARY KEY (user_id)",
+                "ALTER TABLE user_logins DROP COLUMN sent_at, DROP CONSTRAINT bench, ALTER user_id DROP NOT NULL",
+            )
         return "", ""
 
 

@@ -39,7 +39,9 @@ def run(world, pairs, rows, ledger):
         if found != rows:
             raise RuntimeError(f"plain COPY: {found} rows in {table}, wanted {rows}")
     return {
-        "messages": rows, "seconds": round(seconds, 3), "messages_per_s": round(rows / seconds, 1),
+        "messages": rows,
+        "seconds": round(seconds, 3),
+        "messages_per_s": round(rows / seconds, 1),
         "cpu_seconds": {"postgres": round(processes.tree_cpu_seconds(world.postmaster) - before, 2)},
     }
 

@@ -10,8 +10,20 @@ POLL_SECONDS = 0.01
 NEARLY = 0.99
 
 
-def run(world, load, commands, *, profile="default", queue_options=(), faults=None, timeout=120, end_by_itself=True,
-        quarantine=True, setup_sql="", teardown_sql=""):
+def run(
+    world,
+    load,
+    commands,
+    *,
+    profile="default",
+    queue_options=(),
+    faults=None,
+    timeout=120,
+    end_by_itself=True,
+    quarantine=True,
+    setup_sql="",
+    teardown_sql="",
+):
     """Fills a queue, starts one process for each of `commands` (functions of the queue that give argv and environment), and
     waits until every message is deleted. The rate is from the first receive to the last delete, the same for all programs:
     how long one takes to start does not count. Returns a dict of figures, after the rows were found right."""
@@ -59,7 +71,9 @@ def _timed(world, load, queue, commands, timeout, end_by_itself, profile, quaran
     requests = stats["requests"]
     cpu = sum(used for _, used in ended)
     return {
-        "messages": load.count, "rows": load.rows, "set_aside": load.set_aside,
+        "messages": load.count,
+        "rows": load.rows,
+        "set_aside": load.set_aside,
         "seconds": round(seconds, 3),
         "seconds_to_first_receive": round(first - began, 3),
         "messages_per_s": round(load.count / seconds, 1),
@@ -110,11 +124,22 @@ def _end(running, by_itself):
 
 def sluice(world, *, command="drain", mode="exactly_once", threads=1, profile="default", **env):
     """A command for `run`. The compatibility profile is the one that does what the peers do: base64, major version."""
+
     def of(queue):
-        argv = [world.sluice, command, "--mode", mode, "--threads", str(threads), "--log-format", "text", "--log-level", "warning"]
+        argv = [
+            world.sluice,
+            command,
+            "--mode",
+            mode,
+            "--threads",
+            str(threads),
+            "--log-format",
+            "text",
+            "--log-level",
+            "warning",
+        ]
         if profile != "default":
             argv += ["--config", world.plan(profile)]
         return argv, world.environment(queue, **env)
 
     return of
-

@@ -104,8 +104,13 @@ def burst(world, load, idle_seconds, senders=2):
         sent_in = time.time() - began
         waits, usage = service.finish(sent_at)
     return {
-        "messages": load.count, "idle_seconds": idle_seconds, "idle_receives": idle_receives,
-        "sent_in_seconds": round(sent_in, 3), "first_commit_ms": round(waits[0] * 1000, 1), **percentiles(waits), **usage,
+        "messages": load.count,
+        "idle_seconds": idle_seconds,
+        "idle_receives": idle_receives,
+        "sent_in_seconds": round(sent_in, 3),
+        "first_commit_ms": round(waits[0] * 1000, 1),
+        **percentiles(waits),
+        **usage,
     }
 
 
@@ -125,6 +130,7 @@ def _lines(load):
 
 def percentiles(waits):
     """Milliseconds; and the whole distribution at each percent, for the plot."""
+
     def at(share):
         return round(waits[min(len(waits) - 1, int(share * len(waits)))] * 1000, 1)
 

@@ -57,9 +57,11 @@ def _bars(axes, bars, label, log):
 
 
 def _throughput(e, axes):
-    bars = [("plain COPY, ledger and target", _median(e, "ceilings", "two_copies"), LIMIT),
-            ("sluice, at least once", _median(e, "cases", "at_least_once"), OURS),
-            ("sluice, exactly once", _median(e, "cases", "exactly_once"), OURS)]
+    bars = [
+        ("plain COPY, ledger and target", _median(e, "ceilings", "two_copies"), LIMIT),
+        ("sluice, at least once", _median(e, "cases", "at_least_once"), OURS),
+        ("sluice, exactly once", _median(e, "cases", "exactly_once"), OURS),
+    ]
     return _bars(axes, bars + _peer_rates(e, False), "messages/s (logarithmic)", True)
 
 

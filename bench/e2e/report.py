@@ -50,8 +50,18 @@ def _cases(everything):
         m, run = entry["median"], entry["runs"][0]
         cpu = run["cpu_seconds"]
         others = " / ".join(f"{cpu[k] / m['messages'] * 1e6:.1f}" for k in ("queue", "postgres"))
-        rows.append((f"`{name}`", entry["what"], _number(m["messages"]), _rate(entry), _number(m["cpu_us_per_message"]), others,
-                     _number(m["requests_per_message"]), _number(m["rss_mib"])))
+        rows.append(
+            (
+                f"`{name}`",
+                entry["what"],
+                _number(m["messages"]),
+                _rate(entry),
+                _number(m["cpu_us_per_message"]),
+                others,
+                _number(m["requests_per_message"]),
+                _number(m["rss_mib"]),
+            )
+        )
     head = ["case", "what", "messages", "messages/s", "CPU µs a message", "queue / PostgreSQL", "requests a message", "RSS MiB"]
     return "## Cases\n\n" + _table(head, rows) if rows else ""
 
@@ -62,14 +72,32 @@ def _ceilings(everything):
 
 
 def _peers(everything):
-    rows = [(name, _number(e["median"]["messages"]), _rate(e), _number(e["median"]["messages_per_s_to_99_percent"]), _number(e["median"]["cpu_us_per_message"]),
-             _number(e["median"]["requests_per_message"]), _number(e["median"]["rss_mib"]))
-            for name, e in everything["peers"].items()]
+    rows = [
+        (
+            name,
+            _number(e["median"]["messages"]),
+            _rate(e),
+            _number(e["median"]["messages_per_s_to_99_percent"]),
+            _number(e["median"]["cpu_us_per_message"]),
+            _number(e["median"]["requests_per_message"]),
+            _number(e["median"]["rss_mib"]),
+        )
+        for name, e in everything["peers"].items()
+    ]
     for case, name in (("as_peers", "sluice, the same work, exactly once"), ("as_peers_20", "sluice, the same, 20 ms away")):
         if rows and (same_work := everything["cases"].get(case)):
             m = same_work["median"]
-            rows.append((name, _number(m["messages"]), _rate(same_work), _number(m["messages_per_s_to_99_percent"]),
-                         _number(m["cpu_us_per_message"]), _number(m["requests_per_message"]), _number(m["rss_mib"])))
+            rows.append(
+                (
+                    name,
+                    _number(m["messages"]),
+                    _rate(same_work),
+                    _number(m["messages_per_s_to_99_percent"]),
+                    _number(m["cpu_us_per_message"]),
+                    _number(m["requests_per_message"]),
+                    _number(m["rss_mib"]),
+                )
+            )
     missing = "\n".join(f"- Not measured: {name}: {why}." for name, why in everything["missing_peers"].items())
     if not rows and not missing:
         return ""
@@ -88,8 +116,10 @@ def _latency(everything):
     burst = everything["latency"].get("burst")
     if burst:
         m = burst["median"]
-        text += (f"\n\nBurst: sent in {m['sent_in_seconds']:.2f} s after {m['idle_seconds']} s of idleness, in which sluice asked the "
-                 f"queue {m['idle_receives']:.0f} times; first commit after {m['first_commit_ms']:.0f} ms.")
+        text += (
+            f"\n\nBurst: sent in {m['sent_in_seconds']:.2f} s after {m['idle_seconds']} s of idleness, in which sluice asked the "
+            f"queue {m['idle_receives']:.0f} times; first commit after {m['first_commit_ms']:.0f} ms."
+        )
     return text
 
 

@@ -57,7 +57,9 @@ class Suite:
             print(f"  {name:<40} FAILED: {failure}", flush=True)
             return
         self.results[group].setdefault(name, {"what": what, "runs": []})["runs"].append(figures)
-        shown = f"{figures['messages_per_s']:>12,.0f} messages/s" if "messages_per_s" in figures else f"p99 {figures['p99_ms']} ms"
+        shown = (
+            f"{figures['messages_per_s']:>12,.0f} messages/s" if "messages_per_s" in figures else f"p99 {figures['p99_ms']} ms"
+        )
         print(f"  {name:<40} {shown}", flush=True)
 
     def _ceilings(self):
@@ -72,8 +74,15 @@ class Suite:
 
     def _peer(self, peer):
         load = self._world.workload(max(int(peer.messages * self._options.scale), 200))
-        return drain.run(self._world, load, [peers.command(self._world, peer)], profile="compat", end_by_itself=False,
-                         quarantine=False, faults=peer.faults)
+        return drain.run(
+            self._world,
+            load,
+            [peers.command(self._world, peer)],
+            profile="compat",
+            end_by_itself=False,
+            quarantine=False,
+            faults=peer.faults,
+        )
 
     def _latencies(self):
         seconds = 2 if self._options.smoke else 20
@@ -101,7 +110,9 @@ def about(world, options):
         done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, cwd=ROOT)
         return done.stdout.strip().splitlines()[0] if done.stdout.strip() else "unknown"
 
-    changed = subprocess.run(["git", "status", "--porcelain", "--", "src", "tests/support"], capture_output=True, cwd=ROOT, check=False)
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "--", "src", "tests/support"], capture_output=True, cwd=ROOT, check=False
+    )
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "machine": processes.machine(),
@@ -112,5 +123,7 @@ def about(world, options):
             "python": sys.version.split()[0],
             **peers.versions(first_line),
         },
-        "scale": options.scale, "repeat": options.repeat, "note": options.note,
+        "scale": options.scale,
+        "repeat": options.repeat,
+        "note": options.note,
     }

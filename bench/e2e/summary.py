@@ -20,8 +20,15 @@ def summarize(results, about):
     # The harder of the two ceilings.
     two_copy = best("ceilings", ("two_copies", "two_copies_two_connections"))
     # In its favour: without the last messages, which it now and then holds until their visibility ends.
-    connect = max((r for name in CONNECT for figure in ("messages_per_s", "messages_per_s_to_99_percent")
-                   if (r := median("peers", name, figure)) is not None), default=None)
+    connect = max(
+        (
+            r
+            for name in CONNECT
+            for figure in ("messages_per_s", "messages_per_s_to_99_percent")
+            if (r := median("peers", name, figure)) is not None
+        ),
+        default=None,
+    )
     rss = [r for name in (MAIN, "backlog") if (r := median("cases", name, "rss_mib")) is not None]
     return {
         "machine": about["machine"],

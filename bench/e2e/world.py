@@ -22,7 +22,10 @@ QUEUE, ACCOUNT, REGION, ACCESS_KEY = "bench", "000000000000", "eu-central-1", "b
 # The defaults, but for room: a checkpoint in the middle of one run and not of another would be noise. Commit times are kept
 # because the latency cases read them.
 POSTGRES_SETTINGS = {
-    "shared_buffers": "512MB", "max_wal_size": "8GB", "checkpoint_timeout": "30min", "track_commit_timestamp": "on",
+    "shared_buffers": "512MB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "30min",
+    "track_commit_timestamp": "on",
 }
 
 
@@ -107,10 +110,17 @@ class World:
     def environment(self, queue, **more):
         """All that the programs need, and nothing of the machine's own."""
         env = {
-            "PATH": os.environ["PATH"], "HOME": str(self.folder), "AWS_CONFIG_FILE": "/dev/null",
-            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": self.secret_key,
-            "SLUICE_QUEUE": QUEUE, "SLUICE_KEYS": self.keys, **self.postgres,
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "SLUICE_QUEUE": QUEUE,
+            "SLUICE_KEYS": self.keys,
+            **self.postgres,
         }
         if queue is not None:
             env["AWS_ENDPOINT_URL_SQS"] = queue.endpoint
@@ -153,8 +163,10 @@ class World:
             return EXAMPLES / "login-events-compat.toml"
         made = self.folder / "upsert.toml"
         table = 'name = "user_logins"\n'
-        made.write_text((EXAMPLES / "login-events.toml").read_text().replace(table, table + 'key = ["user_id"]\n')
-                        + '\n[[column]]\nname = "sent_at"\ntype = "timestamptz"\nfrom = "@sent_timestamp"\n')
+        made.write_text(
+            (EXAMPLES / "login-events.toml").read_text().replace(table, table + 'key = ["user_id"]\n')
+            + '\n[[column]]\nname = "sent_at"\ntype = "timestamptz"\nfrom = "@sent_timestamp"\n'
+        )
         return made
 
     # -- the work ------------------------------------------------------------------------------------------------------------

@@ -21,9 +21,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 @dataclass(frozen=True)
 class Peer:
     name: str
-    messages: int       # enough for some seconds: a slow peer gets fewer
+    messages: int  # enough for some seconds: a slow peer gets fewer
     argv: tuple
-    missing: str = ""   # why it cannot be run here
+    missing: str = ""  # why it cannot be run here
     faults: dict = field(default_factory=dict)
 
 

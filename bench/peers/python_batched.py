@@ -12,7 +12,7 @@ import psycopg
 
 THREADS = 8
 BATCH = 500
-COPY = ("COPY user_logins (user_id, device_type, masked_ip, masked_device_id, locale, app_version, create_date) FROM STDIN")
+COPY = "COPY user_logins (user_id, device_type, masked_ip, masked_device_id, locale, app_version, create_date) FROM STDIN"
 
 
 def masked(value):
@@ -21,8 +21,15 @@ def masked(value):
 
 def row(body, today):
     e = json.loads(body)
-    return (e["user_id"], e["device_type"], masked(e["ip"]), masked(e["device_id"]), e["locale"],
-            int(e["app_version"].split(".")[0]), today)
+    return (
+        e["user_id"],
+        e["device_type"],
+        masked(e["ip"]),
+        masked(e["device_id"]),
+        e["locale"],
+        int(e["app_version"].split(".")[0]),
+        today,
+    )
 
 
 def collect(sqs, url):

@@ -17,8 +17,15 @@ def masked(value):
 
 def row(body):
     e = json.loads(body)
-    return (e["user_id"], e["device_type"], masked(e["ip"]), masked(e["device_id"]), e["locale"],
-            int(e["app_version"].split(".")[0]), datetime.datetime.now(datetime.timezone.utc).date())
+    return (
+        e["user_id"],
+        e["device_type"],
+        masked(e["ip"]),
+        masked(e["device_id"]),
+        e["locale"],
+        int(e["app_version"].split(".")[0]),
+        datetime.datetime.now(datetime.timezone.utc).date(),
+    )
 
 
 def main():

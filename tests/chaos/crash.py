@@ -31,8 +31,13 @@ from pooler import pgbouncer  # noqa: E402
 from world import new_world, wait_for  # noqa: E402
 
 FAULTS = {
-    "duplicate_rate": 0.05, "lost_delete_rate": 0.02, "stale_handle_rate": 0.01, "failed_entry_rate": 0.01,
-    "cut_rate": 0.005, "cut_after_bytes": 500, "error_rate": 0.005,
+    "duplicate_rate": 0.05,
+    "lost_delete_rate": 0.02,
+    "stale_handle_rate": 0.01,
+    "failed_entry_rate": 0.01,
+    "cut_rate": 0.005,
+    "cut_after_bytes": 500,
+    "error_rate": 0.005,
     "operations": ["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "GetQueueUrl", "GetQueueAttributes"],
 }
 # What is done, how often, where, and by which method of Crash: at a point of a transaction (see Aim), or at a random moment.
@@ -49,8 +54,13 @@ CYCLES = {
     "paused before commit": (0.4, "before_commit", "pause"),
 }
 VISIBILITY_S = 5
-SETTINGS = {"SLUICE_BATCH_AGE": "10ms", "SLUICE_WAIT": "1s", "PGSSLMODE": "disable", "SLUICE_ADMIN": "off",
-            "SLUICE_LOG_LEVEL": "warning"}
+SETTINGS = {
+    "SLUICE_BATCH_AGE": "10ms",
+    "SLUICE_WAIT": "1s",
+    "PGSSLMODE": "disable",
+    "SLUICE_ADMIN": "off",
+    "SLUICE_LOG_LEVEL": "warning",
+}
 # One of each, anew for each process.
 CHOICES = {"SLUICE_BATCH_ROWS": ["10", "40", "10000"], "SLUICE_THREADS": ["1", "2"], "SLUICE_LOADERS": ["1", "2", "4"]}
 AIM_MAX_S = 1.0
@@ -222,8 +232,11 @@ class Crash:
 
 def missed_points(aimed, missed):
     """Words for where most aims did not come; one or two alone may be chance."""
-    return [f"most aims never came there ({point}): {missed[point]} of {n}" for point, n in aimed.items()
-            if n >= AIMS_MIN and missed[point] > n / 2]
+    return [
+        f"most aims never came there ({point}): {missed[point]} of {n}"
+        for point, n in aimed.items()
+        if n >= AIMS_MIN and missed[point] > n / 2
+    ]
 
 
 def run(world, cluster, cycles, seed, load, upstream):

@@ -37,7 +37,9 @@ class DeadLetters(Rows):
 
     def _letters(self):
         url = self._call("GetQueueUrl", QueueName="login-dead")["QueueUrl"]
-        while letters := self._call("ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get("Messages"):
+        while letters := self._call("ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get(
+            "Messages"
+        ):
             yield from letters
 
     def _sent_as(self, letter):

@@ -43,7 +43,14 @@ class Messages:
         return json.loads(text)
 
     def _whole(self, user):
-        return {"user_id": user, "app_version": "2.3.0", "device_type": "ios", "ip": "10.0.0.1", "locale": None, "device_id": user}
+        return {
+            "user_id": user,
+            "app_version": "2.3.0",
+            "device_type": "ios",
+            "ip": "10.0.0.1",
+            "locale": None,
+            "device_id": user,
+        }
 
     def _body(self, user):
         whole = self._whole(user)

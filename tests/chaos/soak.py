@@ -33,11 +33,23 @@ PER_SECOND = 500
 BACKLOG = 100_000  # worked off at first, when each buffer has become as large as it will ever be
 FAR_MS = 200  # then: hundreds of receives and deletes are in flight, each on a connection with buffers of its own
 HELD = 30_000  # at the least, when its six batches are full: of messages, or of receipt handles
-QUEUE_FAULTS = {"duplicate_rate": 0.02, "lost_delete_rate": 0.01, "stale_handle_rate": 0.01, "error_rate": 0.01, "throttle_rate": 0.01,
-                "cut_rate": 0.005, "cut_after_bytes": 500,
-                "operations": ["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"]}
-SETTINGS = {"SLUICE_WAIT": "1s", "SLUICE_STATEMENT_TIMEOUT": "2s", "SLUICE_ADMIN": "off", "PGSSLMODE": "disable",
-            "SLUICE_LOG_LEVEL": "warning"}
+QUEUE_FAULTS = {
+    "duplicate_rate": 0.02,
+    "lost_delete_rate": 0.01,
+    "stale_handle_rate": 0.01,
+    "error_rate": 0.01,
+    "throttle_rate": 0.01,
+    "cut_rate": 0.005,
+    "cut_after_bytes": 500,
+    "operations": ["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"],
+}
+SETTINGS = {
+    "SLUICE_WAIT": "1s",
+    "SLUICE_STATEMENT_TIMEOUT": "2s",
+    "SLUICE_ADMIN": "off",
+    "PGSSLMODE": "disable",
+    "SLUICE_LOG_LEVEL": "warning",
+}
 REST_S = 80  # a poller that has nothing to do ends after a minute, and its connection with it
 # From the rest before to the rest after: memory in MiB, and numbers of descriptors and sockets.
 GROWTH_MAX = {"memory": 4, "descriptors": 4, "sockets": 4}
@@ -92,8 +104,12 @@ class Samples(threading.Thread):
             with contextlib.suppress(FileNotFoundError):  # closed meanwhile
                 kinds.append(os.readlink(descriptor))
         sockets = sum(kind.startswith("socket:") for kind in kinds)
-        return {"memory": int(status["VmRSS"].split()[0]) / 1024, "descriptors": len(kinds), "sockets": sockets,
-                "rows": self._settled()}
+        return {
+            "memory": int(status["VmRSS"].split()[0]) / 1024,
+            "descriptors": len(kinds),
+            "sockets": sockets,
+            "rows": self._settled(),
+        }
 
     def rest(self):
         time.sleep(REST_S)
@@ -162,10 +178,16 @@ def run(world, cluster, seconds, seed):
         messages.send_ten()
     queue = urllib.parse.urlsplit(world.endpoint)
     with contextlib.ExitStack() as stack:
-        gates = {"queue": stack.enter_context(Gate((queue.hostname, queue.port))),
-                 "database": stack.enter_context(Gate((cluster.env["PGHOST"], int(cluster.env["PGPORT"]))))}
-        env = world.environment(**SETTINGS, PGHOST=gates["database"].host, PGPORT=str(gates["database"].port),
-                                AWS_ENDPOINT_URL_SQS=f"http://{gates['queue'].host}:{gates['queue'].port}")
+        gates = {
+            "queue": stack.enter_context(Gate((queue.hostname, queue.port))),
+            "database": stack.enter_context(Gate((cluster.env["PGHOST"], int(cluster.env["PGPORT"])))),
+        }
+        env = world.environment(
+            **SETTINGS,
+            PGHOST=gates["database"].host,
+            PGPORT=str(gates["database"].port),
+            AWS_ENDPOINT_URL_SQS=f"http://{gates['queue'].host}:{gates['queue'].port}",
+        )
         log = stack.enter_context(open(world.folder / "sluice.log", "wb"))
         with locked(world, "user_logins"):
             process = world.start("run", env=env, stdout=log, stderr=log)
@@ -186,7 +208,10 @@ def run(world, cluster, seconds, seed):
             assert process.poll() is None, f"sluice ended with {process.returncode}"
             if at - reported >= 60:
                 reported = at
-                print(f"soak: {at:.0f} s, {len(messages.all)} messages, {len(samples.faults)} faults, {samples.rows[-1][1]}", flush=True)
+                print(
+                    f"soak: {at:.0f} s, {len(messages.all)} messages, {len(samples.faults)} faults, {samples.rows[-1][1]}",
+                    flush=True,
+                )
         load.stop()
         world.set_faults()
         wait_for(lambda: world.left(QUEUE) == 0, "the queue to be empty", seconds=120, process=process)
@@ -220,8 +245,10 @@ def main():
     more = grown(samples)
     for line in words[:50]:
         print(f"soak: {line}")
-    print(f"soak: minutes {chosen.minutes:g}, messages {len(messages.all)}, faults {len(samples.faults)}, lost {lost}, twice {twice}, "
-          f"grown: {', '.join(more) or 'nothing'}")
+    print(
+        f"soak: minutes {chosen.minutes:g}, messages {len(messages.all)}, faults {len(samples.faults)}, lost {lost}, twice {twice}, "
+        f"grown: {', '.join(more) or 'nothing'}"
+    )
     return 1 if words or more else 0
 
 

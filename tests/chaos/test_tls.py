@@ -23,8 +23,24 @@ LOCAL_POSTGRES = pathlib.Path(__file__).resolve().parents[2] / "scripts/local-po
 def certificate(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
     open_to_postgres(folder)
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1", "-addext",
-            "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"]
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=127.0.0.1",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        folder / "key.pem",
+        "-out",
+        folder / "certificate.pem",
+    ]
     subprocess.run(made, check=True, capture_output=True)
     return folder / "certificate.pem", folder / "key.pem"
 

@@ -35,8 +35,10 @@ FOR_SPEED = {"CLAIM_AFTER_UNKNOWN"}
 # What the protocol does not promise, and the run that shows why.
 NOT_PROMISED = {
     "One outage costs a message one receive, whatever the number of processes.": {"RECEIVES_MAX": 2, "OUTAGE_COST": 1},
-    "An outage in which the database answers a probe, and takes no rows, costs a message one receive.":
-        {"RECEIVES_MAX": 3, "OUTAGE_ANSWERS": 1},
+    "An outage in which the database answers a probe, and takes no rows, costs a message one receive.": {
+        "RECEIVES_MAX": 3,
+        "OUTAGE_ANSWERS": 1,
+    },
 }
 
 NO_REDUCTION = ["-DNOREDUCE", "-DNOBOUNDCHECK", "-DMEMLIM=4000"]
@@ -64,6 +66,7 @@ def search(bounds, how, *options):
     """Spin's verdict on the model with these definitions. Ends the program where it is none."""
     defines = [f"-D{name}={value}" for name, value in bounds.items()]
     with tempfile.TemporaryDirectory() as place:
+
         def do(*command):
             done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
             if done.returncode != 0:
@@ -110,6 +113,7 @@ def without(number):
 
 
 # ---- The page.
+
 
 def numbered(found, bounds):
     limit = f" `maxReceiveCount` is {bounds['RECEIVES_MAX']}." if found.broken == "no_dead_letter" else ""
@@ -158,6 +162,7 @@ def with_parts(document, parts):
 
 
 # ---- The whole of it.
+
 
 class Report:
     """A line for each search, as it ends."""

@@ -26,7 +26,9 @@ def table(source, cli):
         name, variable, alias, fallback, text = match.group(1, 2, 3, 4, 5)
         text = "".join(re.findall(_STRING, text)).replace("|", "\\|")
         secret = " (secret)" if match[7] else ""
-        rows.append(f"| `{name}` | {_code(variable)} | {_code(flags.get(name))} | {_code(alias)} | {_code(fallback)} | {text}{secret} |")
+        rows.append(
+            f"| `{name}` | {_code(variable)} | {_code(flags.get(name))} | {_code(alias)} | {_code(fallback)} | {text}{secret} |"
+        )
     return "\n".join(rows)
 
 

@@ -16,14 +16,14 @@ two
   and a section
 {LINE}
 /x/core_test.cpp:12
-{'.' * 79}
+{"." * 79}
 
 /x/core_test.cpp:15: FAILED:
   CHECK( 1 == 2 )
 with expansion:
   1 == 2
 
-{'=' * 79}
+{"=" * 79}
  2/2 Test  #2: unit_record ......................***Timeout  60.04 sec
 seed: SLUICE_SEED=7
 
@@ -59,8 +59,14 @@ class Failures(unittest.TestCase):
     def test_pytest(self):
         code, lines = told(PYTEST)
         self.assertEqual(code, 0)
-        self.assertEqual(lines[:3], ["tests/integration/e2e/test_x.py::test_y[a b]", "AssertionError: no",
-                                     "alone: scripts/test.sh pytest 'tests/integration/e2e/test_x.py::test_y[a b]'"])
+        self.assertEqual(
+            lines[:3],
+            [
+                "tests/integration/e2e/test_x.py::test_y[a b]",
+                "AssertionError: no",
+                "alone: scripts/test.sh pytest 'tests/integration/e2e/test_x.py::test_y[a b]'",
+            ],
+        )
         self.assertEqual(lines[3:5], ["tests/chaos/test_x.py::test_z", "failed on setup"])
 
     def test_a_compiler(self):

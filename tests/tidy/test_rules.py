@@ -143,8 +143,11 @@ class TextRules(unittest.TestCase):
         self.assertEqual(1, len(found(text_rules.settings_table, docs__configuration_dot_md=stale, **files)))
 
     def test_each_word_of_a_pipeline_file_is_in_a_document(self):
-        code = {"src__record__compile_dot_cpp": 'known{"name", "pii"}', "src__record__names_dot_cpp": 'named{"trim", transform::trim}'}
-        page = "`name`\n```toml\npii = true\ntransform = \"trim\"\n```\n"
+        code = {
+            "src__record__compile_dot_cpp": 'known{"name", "pii"}',
+            "src__record__names_dot_cpp": 'named{"trim", transform::trim}',
+        }
+        page = '`name`\n```toml\npii = true\ntransform = "trim"\n```\n'
         self.assertEqual([], found(text_rules.plan_words, docs__records_dot_md=page, **code))
         self.assertEqual(2, len(found(text_rules.plan_words, docs__records_dot_md="name, `pii`, `trimmed`", **code)))
 

@@ -43,7 +43,7 @@ class Template:
         return self._test(self._template["Conditions"][name])
 
     def _test(self, test):
-        (function, arguments), = test.items()
+        ((function, arguments),) = test.items()
         if function == "Fn::Not":
             return not self._test(arguments[0])
         a, b = (str(self._resolved(each)) for each in arguments)
@@ -55,7 +55,7 @@ class Template:
         if not isinstance(node, dict):
             return node
         if len(node) == 1:
-            (function, argument), = node.items()
+            ((function, argument),) = node.items()
             if function == "Ref":
                 return self._values.get(argument, f"<{argument}>")
             if function == "Fn::GetAtt":

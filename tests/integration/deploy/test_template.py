@@ -17,8 +17,19 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.append(str(ROOT / "tests" / "integration" / "e2e"))
 from world import ACCESS_KEY, SAMPLES, new_world, wait_for  # noqa: E402
 
-ALL_ACTIONS = {"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes", "GetQueueUrl",
-               "SendMessage", "CreateQueue", "PurgeQueue", "DeleteQueue", "ListQueues", "SetQueueAttributes"}
+ALL_ACTIONS = {
+    "ReceiveMessage",
+    "DeleteMessage",
+    "ChangeMessageVisibility",
+    "GetQueueAttributes",
+    "GetQueueUrl",
+    "SendMessage",
+    "CreateQueue",
+    "PurgeQueue",
+    "DeleteQueue",
+    "ListQueues",
+    "SetQueueAttributes",
+}
 
 
 @pytest.fixture
@@ -28,7 +39,9 @@ def world(programs, tmp_path):
 
 
 def test_cfn_lint_finds_nothing():
-    done = subprocess.run([pathlib.Path(sys.executable).with_name("cfn-lint"), template.FILE], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [pathlib.Path(sys.executable).with_name("cfn-lint"), template.FILE], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -47,12 +60,21 @@ def test_each_action_is_one_that_sluice_calls():
     called |= {"ecs:UpdateTaskProtection", "rds-db:connect"}
     assert Template().actions("TaskRole") <= called
     assert "task-protection/v1/state" in (ROOT / "src" / "app" / "task_protection.cpp").read_text()
-    assert Template(DatabaseAuth="rds-iam").actions("TaskRole") - Template(DatabaseAuth="password").actions("TaskRole") == {"rds-db:connect"}
+    assert Template(DatabaseAuth="rds-iam").actions("TaskRole") - Template(DatabaseAuth="password").actions("TaskRole") == {
+        "rds-db:connect"
+    }
 
 
 def test_what_starts_a_task_may_read_its_image_its_secrets_and_write_its_log():
-    wanted = {"ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage",
-              "logs:CreateLogStream", "logs:PutLogEvents", "secretsmanager:GetSecretValue"}
+    wanted = {
+        "ecr:GetAuthorizationToken",
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:BatchGetImage",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "secretsmanager:GetSecretValue",
+    }
     assert Template().actions("ExecutionRole") == wanted
     assert Template(SecretsKeyArn="arn:aws:kms:x").actions("ExecutionRole") == wanted | {"kms:Decrypt"}
     assert "ManagedPolicyArns" not in Template().resource("ExecutionRole")
@@ -65,12 +87,15 @@ def test_rights_on_everything_are_for_what_has_no_resource(role):
     assert everything == ([["ecr:GetAuthorizationToken"]] if role == "ExecutionRole" else [])
 
 
-@pytest.mark.parametrize("given, complaint", [
-    ({"DatabaseAuth": "rds-iam"}, "DatabaseResourceId"),
-    ({"DatabaseAuth": "rds-iam", "DatabaseResourceId": "db-ABC"}, None),
-    ({"DatabaseAuth": "password"}, "DatabaseSecretArn"),
-    ({"DatabaseAuth": "password", "DatabaseSecretArn": "arn:aws:secretsmanager:x"}, None),
-])
+@pytest.mark.parametrize(
+    "given, complaint",
+    [
+        ({"DatabaseAuth": "rds-iam"}, "DatabaseResourceId"),
+        ({"DatabaseAuth": "rds-iam", "DatabaseResourceId": "db-ABC"}, None),
+        ({"DatabaseAuth": "password"}, "DatabaseSecretArn"),
+        ({"DatabaseAuth": "password", "DatabaseSecretArn": "arn:aws:secretsmanager:x"}, None),
+    ],
+)
 def test_a_way_to_log_in_that_lacks_something_is_refused(given, complaint):
     broken = Template(**given).broken_rules()
     assert len(broken) == (1 if complaint else 0)
@@ -78,7 +103,11 @@ def test_a_way_to_log_in_that_lacks_something_is_refused(given, complaint):
 
 
 def test_secrets_are_given_as_secrets():
-    secret = {name for auth in ("password", "rds-iam") for name in (s["Name"] for s in Template(DatabaseAuth=auth).container()["Secrets"])}
+    secret = {
+        name
+        for auth in ("password", "rds-iam")
+        for name in (s["Name"] for s in Template(DatabaseAuth=auth).container()["Secrets"])
+    }
     assert secret == {"SLUICE_KEYS", "PGPASSWORD"}
     assert not any("SecretArn" in str(v["Value"]) for v in Template(DatabaseAuth="password").container()["Environment"])
 
@@ -119,8 +148,13 @@ def task_environment(world, agent="http://127.0.0.1:1"):
     """The task's variables, with this world's queue and database for the parameters, and nothing else but what ECS adds."""
     mine = world.environment()
     stack = Template(
-        DatabaseAuth="password", DatabaseHost=mine["PGHOST"], DatabasePort=mine["PGPORT"], DatabaseName=mine["PGDATABASE"],
-        DatabaseUser=mine["PGUSER"], DatabaseSslMode="disable", Messages=f"{world.endpoint}/000000000000/login-queue",
+        DatabaseAuth="password",
+        DatabaseHost=mine["PGHOST"],
+        DatabasePort=mine["PGPORT"],
+        DatabaseName=mine["PGDATABASE"],
+        DatabaseUser=mine["PGUSER"],
+        DatabaseSslMode="disable",
+        Messages=f"{world.endpoint}/000000000000/login-queue",
     )
     container = stack.container()
     env = {v["Name"]: str(v["Value"]) for v in container["Environment"]}

@@ -45,7 +45,7 @@ def send_each(world, queue, lines, group_by=None):
         entry |= {"MessageGroupId": json.loads(entry["MessageBody"])[group_by], "MessageDeduplicationId": entry["Id"]}
     sent = {}
     for first in range(0, len(entries), 10):
-        answer = sqs.send_message_batch(QueueUrl=url, Entries=entries[first:first + 10])
+        answer = sqs.send_message_batch(QueueUrl=url, Entries=entries[first : first + 10])
         assert not answer.get("Failed")
         sent |= {each["MessageId"]: lines[int(each["Id"])] for each in answer["Successful"]}
     return sent
@@ -135,8 +135,14 @@ def test_without_a_key_ring_what_a_dlq_does_not_take_stays_in_its_queue(ready):
 
 def test_a_dlq_that_refuses_stops_sluice_and_deletes_nothing_bad(ready):
     ready.restart_queue(
-        "--queue", "login-dead", "--queue", "login-queue,DeadLetter=login-dead:10", "--deny", f"{ACCESS_KEY}:SendMessage",
-        "--fill", f"login-queue:{SAMPLES}:100",
+        "--queue",
+        "login-dead",
+        "--queue",
+        "login-queue,DeadLetter=login-dead:10",
+        "--deny",
+        f"{ACCESS_KEY}:SendMessage",
+        "--fill",
+        f"login-queue:{SAMPLES}:100",
     )
     done = ready.run("drain", env=ready.environment(SLUICE_BAD_MESSAGES="dlq"))
     assert done.returncode == 1

@@ -25,7 +25,12 @@ def tables(world):
 def test_a_bench_measures_checks_and_takes_away_what_it_made(ready, mode):
     ready.sql("INSERT INTO user_logins (user_id) VALUES ('of the user')")
     done = ready.ok("bench", SAMPLES, "--count", 2_000, "--mode", mode)
-    for figure in (r"rate +[\d,]+ messages/s", r"CPU +[\d.]+ us a message", r"COPY +[\d.]+ ms +[\d.]+ ms", r"COMMIT +[\d.]+ ms +[\d.]+ ms"):
+    for figure in (
+        r"rate +[\d,]+ messages/s",
+        r"CPU +[\d.]+ us a message",
+        r"COPY +[\d.]+ ms +[\d.]+ ms",
+        r"COMMIT +[\d.]+ ms +[\d.]+ ms",
+    ):
         assert re.search(figure, done.stdout), done.stdout
     assert "checked: 2,000 messages, 1,980 rows, 20 set aside" in done.stdout
     assert ready.sql("SELECT user_id FROM user_logins") == [["of the user"]]

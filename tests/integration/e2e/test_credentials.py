@@ -221,9 +221,26 @@ class AskingPostgres:
 def rds(tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "1",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-        check=True, capture_output=True,
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            key,
+            "-out",
+            certificate,
+            "-days",
+            "1",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+        ],
+        check=True,
+        capture_output=True,
     )
     server = AskingPostgres(certificate, key)
     server.certificate = certificate
@@ -232,8 +249,14 @@ def rds(tmp_path):
 
 
 def rds_environment(world, rds, **changes):
-    settings = {"SLUICE_DATABASE_AUTH": "rds-iam", "PGHOST": "localhost", "PGPORT": str(rds.port), "PGUSER": "etl user@x+y",
-                "PGPASSWORD": None, "PGSSLROOTCERT": str(rds.certificate)}
+    settings = {
+        "SLUICE_DATABASE_AUTH": "rds-iam",
+        "PGHOST": "localhost",
+        "PGPORT": str(rds.port),
+        "PGUSER": "etl user@x+y",
+        "PGPASSWORD": None,
+        "PGSSLROOTCERT": str(rds.certificate),
+    }
     return world.environment(**(settings | changes))
 
 
@@ -264,8 +287,12 @@ def test_an_rds_token_is_made_for_each_connection_and_is_the_one_of_botocore(wor
 
 @pytest.mark.parametrize(
     "changes, word",
-    [({"PGSSLMODE": "prefer"}, "PGSSLMODE=prefer"), ({"PGPASSWORD": "x"}, "PGPASSWORD"), ({"PGHOST": "/tmp"}, "PGHOST"),
-     ({"AWS_REGION": None}, "AWS_REGION")],
+    [
+        ({"PGSSLMODE": "prefer"}, "PGSSLMODE=prefer"),
+        ({"PGPASSWORD": "x"}, "PGPASSWORD"),
+        ({"PGHOST": "/tmp"}, "PGHOST"),
+        ({"AWS_REGION": None}, "AWS_REGION"),
+    ],
     ids=["mode without TLS", "password", "socket", "no region"],
 )
 def test_what_cannot_work_with_an_rds_token_is_refused(world, rds, changes, word):

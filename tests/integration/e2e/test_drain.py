@@ -57,14 +57,18 @@ def test_the_compatibility_profile_gives_the_golden_rows(world):
     world.ok("init-db", "-c", profile, env=env)
     world.ok("send", SAMPLES, "--create", env=env)
     done = world.ok("drain", "-c", profile, env=env)
-    rows = world.sql(
-        "SELECT user_id, device_type, masked_ip, masked_device_id, locale, app_version FROM user_logins"
-    )
+    rows = world.sql("SELECT user_id, device_type, masked_ip, masked_device_id, locale, app_version FROM user_logins")
     golden = SAMPLES.parent / "golden_seed_rows.tsv"
     with open(golden, newline="") as file:
         wanted = [
-            [row["user_id"], row["device_type"], row["masked_ip"], row["masked_device_id"],
-             None if row["locale"] == r"\N" else row["locale"], row["app_version_major"]]
+            [
+                row["user_id"],
+                row["device_type"],
+                row["masked_ip"],
+                row["masked_device_id"],
+                None if row["locale"] == r"\N" else row["locale"],
+                row["app_version_major"],
+            ]
             for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         ]
     assert len(wanted) == 99
@@ -77,17 +81,21 @@ def test_the_compatibility_profile_gives_the_golden_rows(world):
 def test_the_exercise_s_variables_are_enough(world):
     """No file and none of sluice's own names, but for the key: with none it refuses, as it must."""
     theirs = {
-        "PATH": "/usr/bin:/bin", "HOME": str(world.folder), "AWS_REGION": REGION, "AWS_PROFILE": "exercise",
-        "ENDPOINT_URL": world.endpoint, "QUEUE_NAME": "login-queue", "MAX_MESSAGES": "10", "WAIT_TIME": "1",
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(world.folder),
+        "AWS_REGION": REGION,
+        "AWS_PROFILE": "exercise",
+        "ENDPOINT_URL": world.endpoint,
+        "QUEUE_NAME": "login-queue",
+        "MAX_MESSAGES": "10",
+        "WAIT_TIME": "1",
     }
     whole = world.environment()
     theirs |= {"USER": whole["PGUSER"], "PASSWORD": whole["PGPASSWORD"], "HOST": whole["PGHOST"], "PORT": whole["PGPORT"]}
     theirs["DATABASE"] = world.database
     folder = world.folder / ".aws"
     folder.mkdir()
-    (folder / "credentials").write_text(
-        f"[exercise]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n"
-    )
+    (folder / "credentials").write_text(f"[exercise]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n")
     theirs["SLUICE_KEYS"] = world.keys
     world.ok("init-db", env=theirs)
     world.ok("send", SAMPLES, "--create", env=theirs)
@@ -175,7 +183,17 @@ def test_at_least_once_needs_no_ledger_row(world):
 def test_bodies_of_a_mebibyte_are_received_ten_at_a_time_however_they_are_escaped(world):
     """The most that SQS takes: 1,048,576 bytes, here all but some of them escaped in its answer, which has 20 MiB then."""
     world.ok("init-db")
-    around = json.dumps({"user_id": "0", "app_version": "1.2.3", "device_type": "ios", "ip": "10.0.0.1", "locale": None, "device_id": "d", "pad": ""})
+    around = json.dumps(
+        {
+            "user_id": "0",
+            "app_version": "1.2.3",
+            "device_type": "ios",
+            "ip": "10.0.0.1",
+            "locale": None,
+            "device_id": "d",
+            "pad": "",
+        }
+    )
     file = world.folder / "large.ndjson"
     pad = '\\"' * ((1_048_575 - len(around)) // 2)
     file.write_text("".join(around.replace('"0"', f'"{n}"').replace('"pad": ""', f'"pad": "{pad}"') + "\n" for n in range(20)))

@@ -27,7 +27,11 @@ def free_port():
 REFUSED = [
     ("no credentials", {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, ["credentials", "AWS_ACCESS_KEY_ID"]),
     ("half of the credentials", {"AWS_SECRET_ACCESS_KEY": None}, ["AWS_SECRET_ACCESS_KEY"]),
-    ("profile that is not there", {"AWS_PROFILE": "nobody", "AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, ["nobody"]),
+    (
+        "profile that is not there",
+        {"AWS_PROFILE": "nobody", "AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},
+        ["nobody"],
+    ),
     ("no region", {"AWS_REGION": None}, ["region", "AWS_REGION"]),
     ("wrong region", {"AWS_REGION": "us-west-2"}, ["us-west-2", "AWS_REGION"]),
     ("no queue named", {"SLUICE_QUEUE": None}, ["queue", "SLUICE_QUEUE"]),
@@ -43,7 +47,11 @@ REFUSED = [
     ("database missing", {"PGDATABASE": "no_such_database"}, ["no_such_database", "does not exist"]),
     ("no key", {"SLUICE_KEYS": None}, ["masked_ip", "sluice keygen", "SLUICE_KEYS"]),
     ("key ring that is none", {"SLUICE_KEYS": "primary = "}, ["SLUICE_KEYS"]),
-    ("key that is short", {"SLUICE_KEYS": 'ring = { primary = "k1", keys = { k1 = "c2hvcnQ=" } }'}, ["SLUICE_KEYS", "'k1' has 5 bytes", "32"]),
+    (
+        "key that is short",
+        {"SLUICE_KEYS": 'ring = { primary = "k1", keys = { k1 = "c2hvcnQ=" } }'},
+        ["SLUICE_KEYS", "'k1' has 5 bytes", "32"],
+    ),
     ("key that is no base64", {"SLUICE_KEYS": 'ring = { primary = "k1", keys = { k1 = "?" } }'}, ["SLUICE_KEYS", "k1", "base64"]),
     ("primary that is not there", {"SLUICE_KEYS": 'ring = { primary = "k2", keys = { } }'}, ["SLUICE_KEYS", "primary"]),
     ("key file that is not there", {"SLUICE_KEYS": None, "SLUICE_KEYS_FILE": "/nowhere/keys"}, ["/nowhere/keys"]),
@@ -92,9 +100,26 @@ def test_tls_that_is_not_trusted(ready):
     """A server with a certificate that nobody signed."""
     key, certificate = ready.folder / "key.pem", ready.folder / "certificate.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "1",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-        check=True, capture_output=True,
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            key,
+            "-out",
+            certificate,
+            "-days",
+            "1",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+        ],
+        check=True,
+        capture_output=True,
     )
     server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -102,7 +127,9 @@ def test_tls_that_is_not_trusted(ready):
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        refused(ready, {"AWS_ENDPOINT_URL_SQS": f"https://localhost:{server.server_port}"}, words=["certificate", "AWS_CA_BUNDLE"])
+        refused(
+            ready, {"AWS_ENDPOINT_URL_SQS": f"https://localhost:{server.server_port}"}, words=["certificate", "AWS_CA_BUNDLE"]
+        )
     finally:
         server.shutdown()
 
@@ -128,7 +155,11 @@ def test_peers_that_say_nothing_are_not_waited_for_for_ever(ready):
     """Each is asked once by `check`, which tells of both."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = str(silent.getsockname()[1])
-        done = ready.run("check", env=ready.environment(AWS_ENDPOINT_URL_SQS=f"http://127.0.0.1:{port}", PGHOST="127.0.0.1", PGPORT=port), timeout=60)
+        done = ready.run(
+            "check",
+            env=ready.environment(AWS_ENDPOINT_URL_SQS=f"http://127.0.0.1:{port}", PGHOST="127.0.0.1", PGPORT=port),
+            timeout=60,
+        )
     assert done.returncode == 2
     assert done.stdout.count("FAIL") == 2 and done.stdout.count("does the network let it through?") == 2, done.stdout
 
@@ -214,14 +245,17 @@ def test_a_wrong_command_line_is_refused_with_2(world):
         assert "--help" in done.stderr
 
 
-@pytest.mark.parametrize("arguments, what, help", [
-    (["drian"], "there is no command 'drian'", "sluice --help"),
-    (["quarantine", "shwo"], "there is no command 'shwo'", "sluice quarantine --help"),
-    (["drain", "--quue", "logins"], "there is no option '--quue'", "sluice drain --help"),
-    (["drain", "--mode", "upsert", "logins"], "one word too many: 'logins'", "sluice drain --help"),
-    (["mask", "Alice", "Smith"], "one word too many: a value with spaces is written in quotes", "sluice mask --help"),
-    (["unmask", "token"], "--reason is required", "sluice unmask --help"),
-])
+@pytest.mark.parametrize(
+    "arguments, what, help",
+    [
+        (["drian"], "there is no command 'drian'", "sluice --help"),
+        (["quarantine", "shwo"], "there is no command 'shwo'", "sluice quarantine --help"),
+        (["drain", "--quue", "logins"], "there is no option '--quue'", "sluice drain --help"),
+        (["drain", "--mode", "upsert", "logins"], "one word too many: 'logins'", "sluice drain --help"),
+        (["mask", "Alice", "Smith"], "one word too many: a value with spaces is written in quotes", "sluice mask --help"),
+        (["unmask", "token"], "--reason is required", "sluice unmask --help"),
+    ],
+)
 def test_a_wrong_word_is_named_with_the_help_to_read(world, arguments, what, help):
     done = world.run(*arguments)
     assert (done.returncode, done.stderr) == (2, f"sluice: {what}; see {help}\n")

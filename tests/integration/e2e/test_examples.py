@@ -17,8 +17,12 @@ TOPIC = "arn:aws:sns:eu-west-1:000000000000:clicks"
 def queue(world):
     """Sends bodies, with message attributes or without, by AWS's own client."""
     client = boto3.client(
-        "sqs", endpoint_url=world.endpoint, region_name=REGION, aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY, config=botocore.config.Config(retries={"total_max_attempts": 1}),
+        "sqs",
+        endpoint_url=world.endpoint,
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+        config=botocore.config.Config(retries={"total_max_attempts": 1}),
     )
     url = client.create_queue(QueueName="login-queue")["QueueUrl"]
 
@@ -33,9 +37,15 @@ def queue(world):
 def notification(record, **attributes):
     """What SNS puts into a queue that is subscribed without raw delivery."""
     body = {
-        "Type": "Notification", "MessageId": str(uuid.uuid4()), "TopicArn": TOPIC, "Timestamp": "2026-01-01T00:00:00.000Z",
-        "SignatureVersion": "1", "Signature": "c2lnbmF0dXJl", "SigningCertURL": "https://sns.example/cert.pem",
-        "UnsubscribeURL": "https://sns.example/unsubscribe", "Message": json.dumps(record),
+        "Type": "Notification",
+        "MessageId": str(uuid.uuid4()),
+        "TopicArn": TOPIC,
+        "Timestamp": "2026-01-01T00:00:00.000Z",
+        "SignatureVersion": "1",
+        "Signature": "c2lnbmF0dXJl",
+        "SigningCertURL": "https://sns.example/cert.pem",
+        "UnsubscribeURL": "https://sns.example/unsubscribe",
+        "Message": json.dumps(record),
     }
     if attributes:
         body["MessageAttributes"] = {name: {"Type": "String", "Value": value} for name, value in attributes.items()}
@@ -54,10 +64,19 @@ def test_clicks_through_sns_into_a_partitioned_table(world, queue):
     plan = EXAMPLES / "clickstream-sns.toml"
     world.sql((EXAMPLES / "clickstream-sns.sql").read_text())
     world.ok("init-db", "-c", plan)
-    queue(notification(clicks(click("2026-01-01T10:00:00Z", "tap"), click("2026-01-02T10:00:00+01:00", "purchase", amount=19.9, items=[1, 2.50])), tenant="acme"))
+    queue(
+        notification(
+            clicks(
+                click("2026-01-01T10:00:00Z", "tap"), click("2026-01-02T10:00:00+01:00", "purchase", amount=19.9, items=[1, 2.50])
+            ),
+            tenant="acme",
+        )
+    )
     queue(notification(clicks(click("2026-01-01T12:00:00Z"))))
     queue(notification(clicks(click("2026-01-01T12:00:00Z"), click("2026-01-01T12:00:01Z", "sneeze"))))  # one is not in the map
-    queue(notification(clicks(click("2026-01-01T13:00:00Z"), click("2027-01-01T13:00:00Z"), click("2026-01-02T13:00:00Z"))))  # no partition
+    queue(
+        notification(clicks(click("2026-01-01T13:00:00Z"), click("2027-01-01T13:00:00Z"), click("2026-01-02T13:00:00Z")))
+    )  # no partition
     queue(notification(clicks()))
     queue({"session": SESSION, "events": []})  # not a notification
     world.ok("drain", "-c", plan)
@@ -75,7 +94,9 @@ def test_clicks_through_sns_into_a_partitioned_table(world, queue):
     assert (visitor, topic) == (token, TOPIC)
     aside = world.sql("SELECT reason, sqlstate, column_name FROM sluice.quarantine ORDER BY 1")
     assert aside == [
-        ["bad_envelope", None, "/Message"], ["refused_by_table", "23514", None], ["unmapped_value", None, "action"],
+        ["bad_envelope", None, "/Message"],
+        ["refused_by_table", "23514", None],
+        ["unmapped_value", None, "action"],
     ]
     # A message with no events is one that was dealt with.
     assert world.count("sluice.ledger") == 6
@@ -84,8 +105,12 @@ def test_clicks_through_sns_into_a_partitioned_table(world, queue):
 
 def reading(**changes):
     return {
-        "device": {"id": "d-1", "address": "2001:db8::1/64", "firmware": "4.11.2"}, "ts": 1767323045678,
-        "temperature": 21.5, "samples": [0.1, None, 3], "flags": ["low battery"], "checksum": "00ff",
+        "device": {"id": "d-1", "address": "2001:db8::1/64", "firmware": "4.11.2"},
+        "ts": 1767323045678,
+        "temperature": 21.5,
+        "samples": [0.1, None, 3],
+        "flags": ["low battery"],
+        "checksum": "00ff",
     } | changes
 
 
@@ -110,12 +135,24 @@ def test_readings_of_devices(world, queue):
     world.sql("DELETE FROM readings WHERE firmware = 4011003")
     columns = "device, address, firmware, read_at, temperature, samples, flags, checksum"
     assert world.sql(f"SELECT {columns} FROM readings ORDER BY device") == [
-        ["d-1", "2001:db8::1/64", "4011002", "2026-01-02 03:04:05.678+00", "21.5000", "{0.1,NULL,3}", '{"low battery"}', r"\x00ff"],
+        [
+            "d-1",
+            "2001:db8::1/64",
+            "4011002",
+            "2026-01-02 03:04:05.678+00",
+            "21.5000",
+            "{0.1,NULL,3}",
+            '{"low battery"}',
+            r"\x00ff",
+        ],
         ["d-2", None, "4000000", "2026-01-02 03:04:05.678+00", "1234.5678", "{}", '{"low battery"}', r"\x00ff"],
     ]
     aside = world.sql("SELECT reason, column_name FROM sluice.quarantine ORDER BY 1, 2")
     assert aside == [
-        ["bad_format", "address"], ["unknown_field", None], ["wrong_type", "samples"], ["wrong_type", "temperature"],
+        ["bad_format", "address"],
+        ["unknown_field", None],
+        ["wrong_type", "samples"],
+        ["wrong_type", "temperature"],
     ]
 
 
@@ -152,7 +189,10 @@ def test_one_of_three_rows_that_is_refused_refuses_the_message(world, queue, mod
     queue({"list": []})
     world.ok("drain", "-c", plan, env=world.environment(SLUICE_MODE=mode))
     assert [int(v) for [v] in world.sql("SELECT v FROM t ORDER BY v")] == [v for v in range(30) if v not in (3, 4, 5)]
-    assert sorted(world.sql("SELECT reason, sqlstate FROM sluice.quarantine")) == [["out_of_range", None], ["refused_by_table", "23514"]]
+    assert sorted(world.sql("SELECT reason, sqlstate FROM sluice.quarantine")) == [
+        ["out_of_range", None],
+        ["refused_by_table", "23514"],
+    ]
     assert world.left("login-queue") == 0
 
 
@@ -172,10 +212,19 @@ def test_a_notification_of_s3_gives_a_row_for_each_object_or_none(world, queue):
 
     def record(key, event="ObjectCreated:Put", **more):
         return {
-            "eventVersion": "2.2", "eventSource": "aws:s3", "awsRegion": "eu-west-1", "eventTime": "2026-01-02T03:04:05.678Z",
-            "eventName": event, "userIdentity": {"principalId": "EXAMPLE"}, "requestParameters": {"sourceIPAddress": "198.51.100.7"},
-            "s3": {"s3SchemaVersion": "1.0", "configurationId": "c", "bucket": {"name": "logs", "arn": "arn:aws:s3:::logs"},
-                   "object": {"key": key, "sequencer": "0055AED6DCD90281E5", **more}},
+            "eventVersion": "2.2",
+            "eventSource": "aws:s3",
+            "awsRegion": "eu-west-1",
+            "eventTime": "2026-01-02T03:04:05.678Z",
+            "eventName": event,
+            "userIdentity": {"principalId": "EXAMPLE"},
+            "requestParameters": {"sourceIPAddress": "198.51.100.7"},
+            "s3": {
+                "s3SchemaVersion": "1.0",
+                "configurationId": "c",
+                "bucket": {"name": "logs", "arn": "arn:aws:s3:::logs"},
+                "object": {"key": key, "sequencer": "0055AED6DCD90281E5", **more},
+            },
         }
 
     queue({"Records": [record("a+b/%C3%BC.json", size=2**40), record("c", event="ObjectRemoved:Delete")]})
@@ -186,10 +235,13 @@ def test_a_notification_of_s3_gives_a_row_for_each_object_or_none(world, queue):
     world.ok("drain", "-c", plan)
     at = "2026-01-02 03:04:05.678+00"
     assert world.sql("SELECT * FROM objects ORDER BY n") == [
-        ["ObjectCreated:Put", at, "logs", "a b/\u00fc.json", str(2**40), "0"], ["ObjectRemoved:Delete", at, "logs", "c", None, "1"],
+        ["ObjectCreated:Put", at, "logs", "a b/\u00fc.json", str(2**40), "0"],
+        ["ObjectRemoved:Delete", at, "logs", "c", None, "1"],
     ]
     assert sorted(world.sql("SELECT reason, column_name FROM sluice.quarantine")) == [
-        ["bad_format", "key"], ["missing_field", "/Records"], ["missing_field", "event"],
+        ["bad_format", "key"],
+        ["missing_field", "/Records"],
+        ["missing_field", "event"],
     ]
     assert world.left("login-queue") == 0
 
@@ -198,14 +250,51 @@ def test_every_type_of_the_reference_is_created_and_loaded(world, queue):
     plan = EXAMPLES / "all-types.toml"
     world.ok("init-db", "-c", plan)
     body = {
-        "plain": "x", "trimmed": " y ", "contact": {"email": "A@B.C", "mail": " D@E.F"}, "tags": ["t"], "object_key": "a%20b",
-        "tiny": 1, "number": None, "big": 2**62, "ratio": 0.5, "exact": 1e-300, "price": 12.34, "quantity": "12", "weight": "0.5",
-        "cost": " 1.10", "flag": True, "agreed": "true", "platform": "iOS", "plan_name": "trial", "version": "7.2.11",
-        "birthday": "2000-02-29", "at": "2026-01-31T23:59:59.5+01:00", "at_seconds": 1767323045.5, "at_milliseconds": 1767323045678,
-        "at_local": "2026-01-31T23:59:59", "on_day": "2026-01-31T23:59:59-01:00", "on_day_seconds": 0, "on_day_milliseconds": 0,
-        "session": SESSION, "address": "10.0.0.0/8", "digest": "00ff", "payload": "AAEC", "nonce": "-_8", "labels": ["a", None],
-        "counts": [1, 2], "samples": [0.5], "prices": [1.10], "sessions": [SESSION], "extra": {"a": [1]}, "ip": "10.0.0.1",
-        "peer_ip": "10.0.0.1", "login_ip": "10.0.0.2", "device": "d", "name": "A. Person", "card": "4111111111111111", "new": {"field": 1},
+        "plain": "x",
+        "trimmed": " y ",
+        "contact": {"email": "A@B.C", "mail": " D@E.F"},
+        "tags": ["t"],
+        "object_key": "a%20b",
+        "tiny": 1,
+        "number": None,
+        "big": 2**62,
+        "ratio": 0.5,
+        "exact": 1e-300,
+        "price": 12.34,
+        "quantity": "12",
+        "weight": "0.5",
+        "cost": " 1.10",
+        "flag": True,
+        "agreed": "true",
+        "platform": "iOS",
+        "plan_name": "trial",
+        "version": "7.2.11",
+        "birthday": "2000-02-29",
+        "at": "2026-01-31T23:59:59.5+01:00",
+        "at_seconds": 1767323045.5,
+        "at_milliseconds": 1767323045678,
+        "at_local": "2026-01-31T23:59:59",
+        "on_day": "2026-01-31T23:59:59-01:00",
+        "on_day_seconds": 0,
+        "on_day_milliseconds": 0,
+        "session": SESSION,
+        "address": "10.0.0.0/8",
+        "digest": "00ff",
+        "payload": "AAEC",
+        "nonce": "-_8",
+        "labels": ["a", None],
+        "counts": [1, 2],
+        "samples": [0.5],
+        "prices": [1.10],
+        "sessions": [SESSION],
+        "extra": {"a": [1]},
+        "ip": "10.0.0.1",
+        "peer_ip": "10.0.0.1",
+        "login_ip": "10.0.0.2",
+        "device": "d",
+        "name": "A. Person",
+        "card": "4111111111111111",
+        "new": {"field": 1},
     }
     queue(body, tenant="acme")
     world.ok("drain", "-c", plan)
@@ -219,6 +308,22 @@ def test_every_type_of_the_reference_is_created_and_loaded(world, queue):
         assert world.ok("mask", "10.0.0.2", "--scheme", scheme, "--domain", "login_ip").stdout == token + "\n"
 
     assert row == [
-        str(2**62), "12.34", "0", "1.10", "1", "free", "2026-01-31 22:59:59.5+00", "2026-01-02 03:04:05.5+00", "2026-02-01", "10.0.0.0/8",
-        r"\x000102", "{a,NULL}", "{1.1}", '{"new": {"field": 1}}', "web", "t", "acme", "1",
+        str(2**62),
+        "12.34",
+        "0",
+        "1.10",
+        "1",
+        "free",
+        "2026-01-31 22:59:59.5+00",
+        "2026-01-02 03:04:05.5+00",
+        "2026-02-01",
+        "10.0.0.0/8",
+        r"\x000102",
+        "{a,NULL}",
+        "{1.1}",
+        '{"new": {"field": 1}}',
+        "web",
+        "t",
+        "acme",
+        "1",
     ]

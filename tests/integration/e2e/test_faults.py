@@ -22,7 +22,9 @@ def least(world):
     world.ok("init-db")
     role = f"loader_{secrets.token_hex(4)}"
     grants = re.search(r"```sql\n(GRANT .*?)```", GUARANTEES.read_text(), re.S)[1]
-    grants = re.sub(r"--.*", "", grants).replace("DATABASE logins", f"DATABASE {world.database}").replace("TO loader", f"TO {role}")
+    grants = (
+        re.sub(r"--.*", "", grants).replace("DATABASE logins", f"DATABASE {world.database}").replace("TO loader", f"TO {role}")
+    )
     world.sql(f"CREATE ROLE {role} LOGIN PASSWORD 'p'")
     world.sql(grants)
     world.role = role
@@ -91,7 +93,9 @@ def test_messages_of_a_queue_without_their_time_are_remembered(least):
     assert least.sql("SELECT DISTINCT sent_ms FROM sluice.ledger") == [["0"]] and least.count("sluice.ledger") == 100
 
 
-@pytest.mark.parametrize("peer, why", [("database", "refused the connection"), ("queue", "connection refused")], ids=["database", "queue"])
+@pytest.mark.parametrize(
+    "peer, why", [("database", "refused the connection"), ("queue", "connection refused")], ids=["database", "queue"]
+)
 def test_a_service_waits_for_its_peers_when_it_starts_and_a_drain_does_not(least, peer, why):
     least.ok("send", SAMPLES, "--create")
     server = urllib.parse.urlsplit(least.endpoint)
@@ -137,7 +141,10 @@ def queue(world):
 
 FAULTS = {
     "53300": ("ALTER ROLE {role} CONNECTION LIMIT 0", "ALTER ROLE {role} CONNECTION LIMIT -1"),
-    "25006": ("ALTER ROLE {role} SET default_transaction_read_only = on", "ALTER ROLE {role} RESET default_transaction_read_only"),
+    "25006": (
+        "ALTER ROLE {role} SET default_transaction_read_only = on",
+        "ALTER ROLE {role} RESET default_transaction_read_only",
+    ),
     "53100": (
         "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$;"
         "CREATE TRIGGER full_disk BEFORE INSERT ON user_logins FOR EACH ROW EXECUTE FUNCTION full_disk()",

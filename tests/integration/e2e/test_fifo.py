@@ -55,7 +55,9 @@ def check_order(world):
     assert (stats["visible"], stats["in_flight"]) == (0, 0)
 
 
-@pytest.mark.parametrize("settings", [{}, {"SLUICE_BATCH_ROWS": "7"}, {"SLUICE_THREADS": "2"}], ids=["plain", "small batches", "two loops"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"SLUICE_BATCH_ROWS": "7"}, {"SLUICE_THREADS": "2"}], ids=["plain", "small batches", "two loops"]
+)
 def test_bad_messages_in_the_middle_keep_the_order(fifo, settings):
     fifo.ok("drain", env=fifo.env | settings)
     check_order(fifo)
@@ -135,7 +137,10 @@ def test_a_dead_letter_has_its_group_and_its_id_and_is_there_once(fifo, faults):
     fifo.ok("drain", env=fifo.env | {"SLUICE_BAD_MESSAGES": "dlq"})
     fifo.set_faults()
     letters = dead_letters(fifo, "dead.fifo")
-    named = [(letter["Attributes"]["MessageDeduplicationId"], letter["Attributes"]["MessageGroupId"], letter["Body"]) for letter in letters]
+    named = [
+        (letter["Attributes"]["MessageDeduplicationId"], letter["Attributes"]["MessageGroupId"], letter["Body"])
+        for letter in letters
+    ]
     bad = [(name, json.loads(line)["group"], line) for name, line in sent.items() if json.loads(line)["n"] == "bad"]
     assert sorted(named) == sorted(bad)
     assert [attributes(letter)["sluice.message_id"] for letter in letters] == [name for name, _, _ in named]

@@ -26,8 +26,10 @@ def env(world):
 def test_a_ring_in_a_file_is_changed_there_and_never_shown(ringed):
     secret = ringed.ring.read_text().split('"')[3]
     token = ringed.ok("mask", "10.0.0.1", env=env(ringed)).stdout.strip()
-    shown = [ringed.ok("keys", *arguments, env=env(ringed)).stdout for arguments in
-             (["add", "k2"], ["list"], ["primary", "k2"], ["list"])]
+    shown = [
+        ringed.ok("keys", *arguments, env=env(ringed)).stdout
+        for arguments in (["add", "k2"], ["list"], ["primary", "k2"], ["list"])
+    ]
     assert shown[0] == shown[2] == ""
     assert [line.split()[:2] for line in shown[1].splitlines()] == [["k1", "primary"], ["k2", "retired:"]]
     assert [line.split()[:2] for line in shown[3].splitlines()] == [["k1", "retired:"], ["k2", "primary"]]
@@ -91,10 +93,18 @@ def test_a_ring_in_the_environment_is_printed_as_it_becomes(world):
     assert world.ok("keys", "list", env=world.environment(SLUICE_KEYS=first)).stdout.split()[0] == "2026b"
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["add", "k1"], "has a key 'k1' already"), (["add", "a.b"], "'a.b' cannot be the id"), (["primary", "k9"], "no key 'k9'"),
-    (["remove", "k1"], "'k1' is the primary"), (["remove", "k9"], "no key 'k9'"), (["add"], "id is required"), ([], "--help"),
-])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["add", "k1"], "has a key 'k1' already"),
+        (["add", "a.b"], "'a.b' cannot be the id"),
+        (["primary", "k9"], "no key 'k9'"),
+        (["remove", "k1"], "'k1' is the primary"),
+        (["remove", "k9"], "no key 'k9'"),
+        (["add"], "id is required"),
+        ([], "--help"),
+    ],
+)
 def test_a_ring_is_not_changed_for_the_worse(ringed, arguments, words):
     before = ringed.ring.read_text()
     done = ringed.run("keys", *arguments, env=env(ringed))
@@ -118,13 +128,17 @@ def test_a_retired_key_opens_bodies_that_it_sealed_and_a_destroyed_one_does_not(
     show = ["quarantine", "show", "--reason", "ticket 8"]
     assert sorted(ringed.ok(*show, env=env(ringed)).stdout.splitlines()) == sorted([sealed_first, '{"bar": "baz"}'])
     assert sorted(json.loads((ringed.folder / "audit.log").read_text().splitlines()[-1])["key_ids"]) == ["k1", "k2"]
-    listed = [json.loads(line)["key_id"] for line in ringed.ok("quarantine", "list", "--json", env=env(ringed)).stdout.splitlines()]
+    listed = [
+        json.loads(line)["key_id"] for line in ringed.ok("quarantine", "list", "--json", env=env(ringed)).stdout.splitlines()
+    ]
     assert sorted(listed) == ["k1", "k2"]
     ringed.ok("keys", "remove", "k1", "--yes", env=env(ringed))
     gone = ringed.run(*show, env=env(ringed))
     assert gone.returncode == 2 and "no key 'k1'" in gone.stderr and "foo" not in gone.stdout
     again = ringed.ok("quarantine", "replay", env=env(ringed)).stdout
-    assert "cannot be opened: the key ring has no key 'k1'" in again and "missing_field" in again, "who cannot be opened holds up nobody"
+    assert "cannot be opened: the key ring has no key 'k1'" in again and "missing_field" in again, (
+        "who cannot be opened holds up nobody"
+    )
 
 
 def test_rows_are_opened_by_a_condition_whatever_it_holds(ringed):

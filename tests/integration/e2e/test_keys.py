@@ -101,7 +101,7 @@ def test_without_a_file_the_line_goes_to_syslog_and_without_that_nothing_is_open
         finally:
             SYSLOG.unlink()
     assert line.startswith(f"<{10 << 3 | 5}>"), "authpriv, notice: RFC 5424"
-    written = json.loads(line[line.index("{"):].rstrip("\0\n"))
+    written = json.loads(line[line.index("{") :].rstrip("\0\n"))
     assert (written["what"], written["why"], written["count"], written["uid"]) == ("unmask", "ticket 43", 1, os.getuid())
     assert IP not in line and token not in line
 

@@ -18,15 +18,27 @@ def sluice(programs):
 
 
 def test_the_manual_page_has_every_command_and_groff_has_nothing_to_say(sluice):
-    page = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-P-c"], input=run([sluice, "manual"]), capture_output=True, text=True, timeout=60)
+    page = subprocess.run(
+        ["groff", "-man", "-Tutf8", "-ww", "-P-c"], input=run([sluice, "manual"]), capture_output=True, text=True, timeout=60
+    )
     assert page.returncode == 0 and not page.stderr, page.stderr
     text = re.sub(".\b", "", page.stdout)  # bold by overstriking
     for part in ("NAME", "drain", "--queue-url", "SLUICE_BATCH_ROWS", "EXIT STATUS", "sluice unmask TOKEN"):
         assert part in text, part
 
 
-@pytest.mark.parametrize("typed, offered", [("dr", "drain"), ("drain --queue-", "--queue-url"), ("init-db --pri", "--print"), ("--heal", "--healthcheck"),
-                                            ("quarantine sh", "show"), ("quarantine drop --ye", "--yes"), ("keys pri", "primary")])
+@pytest.mark.parametrize(
+    "typed, offered",
+    [
+        ("dr", "drain"),
+        ("drain --queue-", "--queue-url"),
+        ("init-db --pri", "--print"),
+        ("--heal", "--healthcheck"),
+        ("quarantine sh", "show"),
+        ("quarantine drop --ye", "--yes"),
+        ("keys pri", "primary"),
+    ],
+)
 def test_bash_completes(sluice, typed, offered):
     words = ["sluice", *typed.split(" ")]
     script = '''source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sluice; echo "${COMPREPLY[@]}"'''
@@ -34,12 +46,24 @@ def test_bash_completes(sluice, typed, offered):
     assert out.split() == [offered]
 
 
-@pytest.mark.parametrize("typed, offered", [("sluice dr", "drain"), ("sluice drain --queue-u", "--queue-url"), ("sluice --heal", "--healthcheck"),
-                                            ("sluice quarantine sh", "show"), ("sluice quarantine drop --ye", "--yes"), ("sluice keys pri", "primary")])
+@pytest.mark.parametrize(
+    "typed, offered",
+    [
+        ("sluice dr", "drain"),
+        ("sluice drain --queue-u", "--queue-url"),
+        ("sluice --heal", "--healthcheck"),
+        ("sluice quarantine sh", "show"),
+        ("sluice quarantine drop --ye", "--yes"),
+        ("sluice keys pri", "primary"),
+    ],
+)
 def test_fish_completes(sluice, tmp_path, typed, offered):
     file = tmp_path / "sluice.fish"
     file.write_text(run([sluice, "completion", "fish"]))
-    out = run(["fish", "--no-config", "-c", f"source {file}; complete -C '{typed}'"], env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
+    out = run(
+        ["fish", "--no-config", "-c", f"source {file}; complete -C '{typed}'"],
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    )
     assert [line.split("\t")[0] for line in out.splitlines()] == [offered]
 
 
@@ -56,5 +80,10 @@ def test_another_shell_is_refused(world):
 
 def test_cmake_installs_them(tmp_path):
     run(["cmake", "--install", pathlib.Path(os.environ["SLUICE_BUILD"]) / "src" / "app", "--prefix", tmp_path])
-    for file in ("bin/sluice", "share/man/man1/sluice.1", "share/bash-completion/completions/sluice", "share/fish/vendor_completions.d/sluice.fish"):
+    for file in (
+        "bin/sluice",
+        "share/man/man1/sluice.1",
+        "share/bash-completion/completions/sluice",
+        "share/fish/vendor_completions.d/sluice.fish",
+    ):
         assert (tmp_path / file).stat().st_size > 0, file

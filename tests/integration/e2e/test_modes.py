@@ -47,7 +47,9 @@ def test_upsert_keeps_the_newest_of_each_key(devices):
         send(devices, [{"device": f"d{i}", "state": state} for i in range(200)] + [{"device": None, "state": state}])
         if state != 1:  # the second and the third are in one drain
             devices.ok("drain", env=upsert)
-    assert devices.sql("SELECT count(*), min(state), max(state), count(DISTINCT device) FROM devices") == [["200", "2", "2", "200"]]
+    assert devices.sql("SELECT count(*), min(state), max(state), count(DISTINCT device) FROM devices") == [
+        ["200", "2", "2", "200"]
+    ]
     assert devices.count("sluice.quarantine") == 3
     assert devices.count("sluice.ledger") == 603
     devices.ok("drain", env=upsert)

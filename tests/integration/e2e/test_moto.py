@@ -88,17 +88,26 @@ transform = 'decode_base64'
 def test_attributes_of_each_type_become_columns(world, request, server):
     """Of those that the plan asks for. A message whose digest did not match would be set aside (wrong_digest), after two more receives."""
     endpoint = request.getfixturevalue("moto") if server == "moto" else world.endpoint
-    sqs = boto3.client("sqs", endpoint_url=endpoint, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY)
+    sqs = boto3.client(
+        "sqs", endpoint_url=endpoint, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY
+    )
     url = sqs.create_queue(QueueName="login-queue")["QueueUrl"]
     plan = world.folder / "plan.toml"
     plan.write_text(PLAN_OF_ATTRIBUTES)
     sent = [("acme", b"\x00"), ("h\u00e9llo \u20ac", bytes(range(256))), ("{}", b"\xff\xfe")]
     for v, (tenant, proof) in enumerate(sent):
-        sqs.send_message(QueueUrl=url, MessageBody=f'{{"v": {v}}}', MessageAttributes={
-            "tenant": {"DataType": "String.custom", "StringValue": tenant}, "Other": {"DataType": "String", "StringValue": "x"},
-            "attempt": {"DataType": "Number", "StringValue": "7"}, "price": {"DataType": "Number.money", "StringValue": "-12.50"},
-            "proof": {"DataType": "Binary.sha", "BinaryValue": proof}, "unread": {"DataType": "Binary", "BinaryValue": b"\x00\x01"},
-        })
+        sqs.send_message(
+            QueueUrl=url,
+            MessageBody=f'{{"v": {v}}}',
+            MessageAttributes={
+                "tenant": {"DataType": "String.custom", "StringValue": tenant},
+                "Other": {"DataType": "String", "StringValue": "x"},
+                "attempt": {"DataType": "Number", "StringValue": "7"},
+                "price": {"DataType": "Number.money", "StringValue": "-12.50"},
+                "proof": {"DataType": "Binary.sha", "BinaryValue": proof},
+                "unread": {"DataType": "Binary", "BinaryValue": b"\x00\x01"},
+            },
+        )
     env = world.environment(AWS_ENDPOINT_URL_SQS=endpoint)
     world.ok("init-db", "-c", plan, env=env)
     done = world.ok("drain", "-c", plan, env=env)

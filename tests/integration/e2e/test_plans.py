@@ -27,7 +27,8 @@ def test_a_proposed_plan_loads_what_it_was_made_from(world):
     world.ok("send", file, "--create")
     world.ok("drain", "-c", plan)
     assert world.sql("SELECT id, at, price, tags FROM shop_events ORDER BY id") == [
-        ["1", "2026-01-02 03:04:05+00", "1.5", "{a}"], ["2", "2026-01-02 03:04:06+00", "2", "{}"],
+        ["1", "2026-01-02 03:04:05+00", "1.5", "{a}"],
+        ["2", "2026-01-02 03:04:06+00", "2", "{}"],
     ]
     [[email, address]] = world.sql("SELECT DISTINCT user_email, user_client_ip FROM shop_events")
     assert email == world.ok("mask", PERSON["email"], "--domain", "user/email").stdout.strip()
@@ -52,8 +53,28 @@ def test_messy_samples_give_a_plan_that_takes_all_of_them_that_are_records(world
     file = world.folder / "messy.ndjson"
     long = "x" * 70
     records = [
-        {"id": 1, "Ips": ["::1"], "a b": 1, "a-b": "x", long + "1": 1, long + "2": 2, "\u540d\u524d": "n", "": 1, "deep": {"er": None}},
-        {"id": 1e400, "Ips": [], "a b": 1, "a-b": "y", long + "1": 1, long + "2": 2, "\u540d\u524d": "n", "": 1, "deep": {"er": True}},
+        {
+            "id": 1,
+            "Ips": ["::1"],
+            "a b": 1,
+            "a-b": "x",
+            long + "1": 1,
+            long + "2": 2,
+            "\u540d\u524d": "n",
+            "": 1,
+            "deep": {"er": None},
+        },
+        {
+            "id": 1e400,
+            "Ips": [],
+            "a b": 1,
+            "a-b": "y",
+            long + "1": 1,
+            long + "2": 2,
+            "\u540d\u524d": "n",
+            "": 1,
+            "deep": {"er": True},
+        },
         {"id": -0.5, "Ips": None, "a b": 2, "a-b": "", long + "1": 1, long + "2": 2, "\u540d\u524d": "", "": 0, "deep": 7},
     ]
     lines = ["", "not JSON", *(json.dumps(r).replace("Infinity", "1e400") for r in records), "[]", "  "]
@@ -101,8 +122,10 @@ def test_a_sample_tells_what_looks_personal_and_is_not_masked(world):
 def test_what_init_db_prints_is_what_it_would_run(world):
     """It changes nothing; psql makes of it what check wants, and may be given it twice."""
     world.ok("send", SAMPLES, "--create")
-    everything = ("SELECT classid, objid FROM pg_depend UNION ALL SELECT 0, oid FROM pg_class"
-                  " UNION ALL SELECT 1, oid FROM pg_namespace ORDER BY 1, 2")
+    everything = (
+        "SELECT classid, objid FROM pg_depend UNION ALL SELECT 0, oid FROM pg_class"
+        " UNION ALL SELECT 1, oid FROM pg_namespace ORDER BY 1, 2"
+    )
     before = world.sql(everything)
     printed = world.ok("init-db", "--print").stdout
     assert world.sql(everything) == before

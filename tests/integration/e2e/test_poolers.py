@@ -62,7 +62,9 @@ def prepare(world, mode, table="devices"):
         world.restart_queue(*queues)
     plan = world.folder / "devices.toml"
     plan.write_text(PLAN.replace("NAME", table))
-    world.env = world.environment(PGHOST="127.0.0.1", PGPORT=world.pool, SLUICE_CONFIG=str(plan), SLUICE_BATCH_ROWS="20", **settings)
+    world.env = world.environment(
+        PGHOST="127.0.0.1", PGPORT=world.pool, SLUICE_CONFIG=str(plan), SLUICE_BATCH_ROWS="20", **settings
+    )
     world.ok("init-db", env=world.env)
     # Each row says how it was committed. A column beyond the plan's, which the staging table does not have.
     world.sql(f"ALTER TABLE {table} ADD durable text DEFAULT current_setting('synchronous_commit'), ADD CHECK (state < 1000)")
@@ -106,14 +108,19 @@ def test_each_mode_loads_what_a_crash_would_keep(pooled, mode):
         prepare(pooled, mode)
         # Another client leaves temporary tables on all server connections: one of the target's name, and one as an older sluice did.
         for _ in range(4 * SERVERS):
-            pooled_sql(pooled, pooled.pool, "CREATE TEMPORARY TABLE IF NOT EXISTS devices (LIKE public.devices); "
-                                            "CREATE TEMPORARY TABLE IF NOT EXISTS sluice_rows (a int)")
+            pooled_sql(
+                pooled,
+                pooled.pool,
+                "CREATE TEMPORARY TABLE IF NOT EXISTS devices (LIKE public.devices); "
+                "CREATE TEMPORARY TABLE IF NOT EXISTS sluice_rows (a int)",
+            )
         send(pooled)
         if mode == "leave":  # a drain would wait until they have been received often enough
             pooled.env["SLUICE_VISIBILITY"] = "5s"
         pooled.ok("drain", env=pooled.env)
         assert pooled.sql("SELECT count(DISTINCT device), count(*), min(durable), max(durable) FROM public.devices") == [
-            [str(GOOD), str(GOOD), "on", "on"]]
+            [str(GOOD), str(GOOD), "on", "on"]
+        ]
         assert pooled.count("sluice.quarantine") == (0 if mode in ("dlq", "leave") else BAD)
         if mode in ("dlq", "leave"):
             wait_for(lambda: pooled.left("dead") == BAD, "the bad messages to be dead letters")
@@ -124,22 +131,30 @@ def test_each_mode_loads_what_a_crash_would_keep(pooled, mode):
         send(pooled, first=1000)
         pooled.ok("drain", env=pooled.env)
         assert pooled.sql("SELECT count(*), count(n), min(durable), max(durable) FROM public.devices") == [
-            [str(2 * GOOD), str(GOOD), "on", "on"]]
+            [str(2 * GOOD), str(GOOD), "on", "on"]
+        ]
 
 
 @pytest.mark.parametrize("mode", STAGED)
 def test_nothing_of_ours_is_left_for_others(pooled, mode):
     with without_role(pooled):
         prepare(pooled, mode)
-        look = ("SELECT current_setting('synchronous_commit'), current_setting('lock_timeout'), current_setting('client_encoding'), "
-                "current_setting('tcp_keepalives_idle'), current_setting('client_connection_check_interval'), "
-                "current_setting('TimeZone'), current_setting('search_path'), "
-                "(SELECT count(*) FROM pg_class WHERE relpersistence = 't')")
+        look = (
+            "SELECT current_setting('synchronous_commit'), current_setting('lock_timeout'), current_setting('client_encoding'), "
+            "current_setting('tcp_keepalives_idle'), current_setting('client_connection_check_interval'), "
+            "current_setting('TimeZone'), current_setting('search_path'), "
+            "(SELECT count(*) FROM pg_class WHERE relpersistence = 't')"
+        )
         before = pooled_sql(pooled, pooled.pool, look)
         send(pooled)
         pooled.ok("drain", env=pooled.env)
-        pooled.ok("quarantine", "list", "--since", "2026-01-01", env=pooled.env | {"PGUSER": pooled.environment()["PGUSER"],
-                                                                                   "PGPASSWORD": pooled.environment()["PGPASSWORD"]})
+        pooled.ok(
+            "quarantine",
+            "list",
+            "--since",
+            "2026-01-01",
+            env=pooled.env | {"PGUSER": pooled.environment()["PGUSER"], "PGPASSWORD": pooled.environment()["PGPASSWORD"]},
+        )
         for _ in range(4 * SERVERS):
             assert pooled_sql(pooled, pooled.pool, look) == before
 

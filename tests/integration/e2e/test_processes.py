@@ -17,7 +17,9 @@ class Running:
     def __init__(self, world, name):
         self._log = world.folder / f"{name}.log"
         with self._log.open("w") as err:
-            self.process = world.start("run", env=world.environment(SLUICE_ADMIN="127.0.0.1:0", SLUICE_LOG_FORMAT="json"), stderr=err)
+            self.process = world.start(
+                "run", env=world.environment(SLUICE_ADMIN="127.0.0.1:0", SLUICE_LOG_FORMAT="json"), stderr=err
+            )
 
     def figures(self):
         wait_for(lambda: '"event":"started"' in self._log.read_text(), f"{self._log} to tell of a start", process=self.process)
@@ -48,8 +50,10 @@ def test_processes_share_a_queue_fairly_and_do_not_get_in_each_others_way(world,
         return [f[name] for f in figures]
 
     rows = each("rows_loaded_total")
-    print(f"{count} processes, {duplicates:.0%} twice: rows {rows}, claims {each('transactions_claimed_total')} "
-          f"of {each('transactions_committed_total')}")
+    print(
+        f"{count} processes, {duplicates:.0%} twice: rows {rows}, claims {each('transactions_claimed_total')} "
+        f"of {each('transactions_committed_total')}"
+    )
     assert sum(rows) == world.count("user_logins") == MESSAGES * 99 // 100
     assert min(rows) * count * 4 > sum(rows), "one has less than a quarter of its share"
     assert sum(each("transactions_failed_total")) == 0

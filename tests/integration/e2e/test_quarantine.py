@@ -54,7 +54,12 @@ def test_show_opens_a_body_for_a_reason_that_is_written_down(full):
     written = json.loads(line)
     [[message_id]] = full.sql("SELECT message_id FROM sluice.quarantine WHERE reason = 'missing_field'")
     assert (written["what"], written["why"], written["which"], written["count"], written["key_ids"]) == (
-        "quarantine show", "ticket 42", message_id, 1, ["k1"])
+        "quarantine show",
+        "ticket 42",
+        message_id,
+        1,
+        ["k1"],
+    )
     assert written["uid"] == os.getuid() and written["host"] and re.match(r"2\d{3}-.*Z$", written["time"])
     assert "foo" not in line
 
@@ -64,13 +69,21 @@ def test_show_opens_a_body_for_a_reason_that_is_written_down(full):
     assert other.returncode == 2 and "k1" in other.stderr and not other.stdout
     [_, tried] = map(json.loads, audit.read_text().splitlines())
     [[oldest]] = full.sql("SELECT message_id FROM sluice.quarantine ORDER BY sent_ms, message_id LIMIT 1")
-    assert (tried["what"], tried["why"], tried["which"], tried["count"], tried["key_ids"]) == ("quarantine show", "x", oldest, 0, [])
+    assert (tried["what"], tried["why"], tried["which"], tried["count"], tried["key_ids"]) == (
+        "quarantine show",
+        "x",
+        oldest,
+        0,
+        [],
+    )
 
 
 def test_an_attempt_that_ends_at_one_of_many_bodies_shows_none_and_is_written_down(full):
-    full.sql("INSERT INTO sluice.quarantine SELECT gen_random_uuid(), 1e15 + n, now(), 'not_json', NULL, NULL, 1, '\"user_logins\"', "
-             "CASE WHEN n = 61 THEN (SELECT 'k9'::bytea || substring(body FROM 3) FROM sluice.quarantine LIMIT 1) END "
-             "FROM generate_series(1, 70) n")
+    full.sql(
+        "INSERT INTO sluice.quarantine SELECT gen_random_uuid(), 1e15 + n, now(), 'not_json', NULL, NULL, 1, '\"user_logins\"', "
+        "CASE WHEN n = 61 THEN (SELECT 'k9'::bytea || substring(body FROM 3) FROM sluice.quarantine LIMIT 1) END "
+        "FROM generate_series(1, 70) n"
+    )
     audit = full.folder / "audit.log"
     done = full.run("quarantine", "show", "--limit", 1000, "--reason", "r", env=full.environment(SLUICE_AUDIT_FILE=str(audit)))
     assert done.returncode == 2 and "k9" in done.stderr and not done.stdout
@@ -156,9 +169,11 @@ def test_a_filter_that_is_empty_is_a_mistake_and_not_all(full, flag):
 
 def test_times_are_utc_whatever_the_server_s_zone_is(full):
     [[database]] = full.sql("SELECT current_database()")
-    full.sql(f'ALTER DATABASE "{database}" SET timezone = \'Pacific/Kiritimati\'')  # UTC+14
-    [[hour_ago, in_an_hour]] = full.sql("SELECT to_char(now() AT TIME ZONE 'UTC' - interval '1 hour', 'YYYY-MM-DD HH24:MI'), "
-                                        "to_char(now() AT TIME ZONE 'UTC' + interval '1 hour', 'YYYY-MM-DD HH24:MI')")
+    full.sql(f"ALTER DATABASE \"{database}\" SET timezone = 'Pacific/Kiritimati'")  # UTC+14
+    [[hour_ago, in_an_hour]] = full.sql(
+        "SELECT to_char(now() AT TIME ZONE 'UTC' - interval '1 hour', 'YYYY-MM-DD HH24:MI'), "
+        "to_char(now() AT TIME ZONE 'UTC' + interval '1 hour', 'YYYY-MM-DD HH24:MI')"
+    )
     count = lambda *filter: full.ok("quarantine", "list", "--limit", 1, *filter).stdout.splitlines()[-1]  # noqa: E731
     assert count("--since", hour_ago) == "1 of 49 entries"
     assert count("--since", in_an_hour) == "0 of 0 entries"
@@ -168,8 +183,10 @@ def test_times_are_utc_whatever_the_server_s_zone_is(full):
 
 
 def test_many_that_are_opened_are_written_down_in_lines_of_a_hundred(full):
-    full.sql("INSERT INTO sluice.quarantine SELECT gen_random_uuid(), n, now(), 'not_json', NULL, NULL, 1, 't', NULL "
-             "FROM generate_series(1, 201) n")
+    full.sql(
+        "INSERT INTO sluice.quarantine SELECT gen_random_uuid(), n, now(), 'not_json', NULL, NULL, 1, 't', NULL "
+        "FROM generate_series(1, 201) n"
+    )
     audit = full.folder / "audit.log"
     full.ok("quarantine", "show", "--limit", 1000, "--reason", "r", env=full.environment(SLUICE_AUDIT_FILE=str(audit)))
     lines = [json.loads(line) for line in audit.read_text().splitlines()]
@@ -245,7 +262,13 @@ def test_redrive_says_when_the_server_has_no_such_operation(world, status):
 
 def test_redrive_says_when_the_server_cannot(world):
     """A server that refuses the operation, as some emulators do."""
-    world.restart_queue("--queue", "login-dead", "--queue", "login-queue,DeadLetter=login-dead:1",
-                        "--deny", "AKIATESTTESTTEST:StartMessageMoveTask")
+    world.restart_queue(
+        "--queue",
+        "login-dead",
+        "--queue",
+        "login-queue,DeadLetter=login-dead:1",
+        "--deny",
+        "AKIATESTTESTTEST:StartMessageMoveTask",
+    )
     done = world.run("redrive")
     assert done.returncode == 2 and "sqs:StartMessageMoveTask" in done.stderr

@@ -74,9 +74,7 @@ def test_it_is_stopped_in_the_middle_and_goes_on(rotated, how):
     [[middle]] = rotated.sql(
         "SELECT ctid FROM user_logins WHERE ctid >= format('(%s,1)', pg_relation_size('user_logins') / 8192 / 2)::tid LIMIT 1"
     )
-    holder = subprocess.Popen(
-        ["psql", "-Xq", "-d", rotated.database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    holder = subprocess.Popen(["psql", "-Xq", "-d", rotated.database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     holder.stdin.write(f"BEGIN; SELECT 1 FROM user_logins WHERE ctid = '{middle}' FOR UPDATE;\n")
     holder.stdin.flush()
     holder.stdout.readline()
@@ -110,7 +108,9 @@ def test_rows_that_change_meanwhile_are_not_overwritten(rotated):
                 f" '{(rotated.tokens if i % 2 else rotated.fresh)[i % 400]}')) k(ip, token) WHERE id = {i * 97 % ROWS + 1};\n"
                 for i in range(n * 400, n * 400 + 600)
             )
-            writer = subprocess.Popen(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", rotated.database], stdin=subprocess.PIPE, text=True)
+            writer = subprocess.Popen(
+                ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", rotated.database], stdin=subprocess.PIPE, text=True
+            )
             stack.callback(writer.kill)
             writers.append((writer, script))
         for writer, script in writers:
@@ -156,16 +156,30 @@ def test_beside_a_sluice_that_loads_it_is_stopped_and_goes_on(world):
     count = 12_000
     ring = world.folder / "keys.toml"
     ring.write_text(world.keys + "\n")
-    env = world.environment(SLUICE_KEYS=None, SLUICE_KEYS_FILE=str(ring), SLUICE_LOG_FORMAT="json", SLUICE_ADMIN="off", SLUICE_BATCH_ROWS="200")
+    env = world.environment(
+        SLUICE_KEYS=None, SLUICE_KEYS_FILE=str(ring), SLUICE_LOG_FORMAT="json", SLUICE_ADMIN="off", SLUICE_BATCH_ROWS="200"
+    )
     world.ok("init-db", env=env)
-    bodies = [json.dumps({"user_id": str(n), "app_version": "1.0.0", "device_type": "d", "locale": "de", "ip": IPS[n % len(IPS)],
-                          "device_id": "d"}) + "\n" for n in range(count)]
+    bodies = [
+        json.dumps(
+            {
+                "user_id": str(n),
+                "app_version": "1.0.0",
+                "device_type": "d",
+                "locale": "de",
+                "ip": IPS[n % len(IPS)],
+                "device_id": "d",
+            }
+        )
+        + "\n"
+        for n in range(count)
+    ]
     sent = iter(range(6))
 
     def send():
         messages = world.folder / "messages.ndjson"
         n = next(sent)
-        messages.write_text("".join(bodies[n * count // 6:(n + 1) * count // 6]))
+        messages.write_text("".join(bodies[n * count // 6 : (n + 1) * count // 6]))
         world.ok("send", messages, "--create")
 
     send()
@@ -217,7 +231,11 @@ def test_what_cannot_be_opened_stays_and_is_reported(rotated):
     assert done.returncode == 1
     assert f"{ROWS - 3:,} tokens moved" in done.stdout and "2 values were left" in done.stdout
     assert "10.0.0.1" not in done.stdout + done.stderr
-    assert rotated.sql("SELECT id, left(masked_ip, 3) FROM user_logins WHERE id < 4 ORDER BY 1") == [["1", "10."], ["2", "k9."], ["3", None]]
+    assert rotated.sql("SELECT id, left(masked_ip, 3) FROM user_logins WHERE id < 4 ORDER BY 1") == [
+        ["1", "10."],
+        ["2", "k9."],
+        ["3", None],
+    ]
 
 
 def test_one_value_under_two_keys_of_a_unique_column_is_said(rotated):
@@ -231,7 +249,7 @@ def test_one_value_under_two_keys_of_a_unique_column_is_said(rotated):
 def test_each_partition_is_moved(rotated):
     rotated.sql(
         "ALTER TABLE user_logins RENAME TO first; CREATE TABLE user_logins (LIKE first) PARTITION BY RANGE (id);"
-        "CREATE TABLE \"Second one\" PARTITION OF user_logins FOR VALUES FROM (100000) TO (200000);"
+        'CREATE TABLE "Second one" PARTITION OF user_logins FOR VALUES FROM (100000) TO (200000);'
         f"INSERT INTO user_logins SELECT id + 100000, ip, n, masked_ip FROM first WHERE id <= 1000;"
         f"ALTER TABLE user_logins ATTACH PARTITION first FOR VALUES FROM (0) TO (100000)"
     )
@@ -256,7 +274,9 @@ def test_what_cannot_be_rekeyed_is_refused(rotated):
 
 def as_role(made, rights):
     """A role of its own with these rights, which goes with the test."""
-    made.sql(f"CREATE ROLE rekeys_{made.database} LOGIN PASSWORD 'p'; GRANT SELECT, UPDATE ON user_logins TO rekeys_{made.database}; {rights}")
+    made.sql(
+        f"CREATE ROLE rekeys_{made.database} LOGIN PASSWORD 'p'; GRANT SELECT, UPDATE ON user_logins TO rekeys_{made.database}; {rights}"
+    )
     return made.environment(PGUSER=f"rekeys_{made.database}", PGPASSWORD="p")
 
 
@@ -331,7 +351,11 @@ def test_rows_that_are_in_no_page_are_counted(rotated):
     )
 
     def forget_children(link, from_server, data):
-        return data if from_server else data.replace(b"FROM pg_inherits JOIN tree ON inhparent", b"FROM pg_inherits JOIN tree ON inhrelid ")
+        return (
+            data
+            if from_server
+            else data.replace(b"FROM pg_inherits JOIN tree ON inhparent", b"FROM pg_inherits JOIN tree ON inhrelid ")
+        )
 
     env = rotated.environment()
     with Gate((env["PGHOST"], int(env["PGPORT"])), forget_children) as gate:

@@ -30,7 +30,13 @@ def test_the_ring_is_reloaded_under_load_without_losing_a_message(world):
         '[table]\nname = "user_logins"\n[[column]]\nname = "n"\ntype = "integer"\n'
         '[[column]]\nname = "token"\ntype = "text"\nfrom = "ip"\nmask = { scheme = "aes_siv", domain = "ip" }\n'
     )
-    env = world.environment(SLUICE_KEYS_FILE=str(ring), SLUICE_CONFIG=str(plan), SLUICE_ADMIN="127.0.0.1:0", SLUICE_THREADS="2", SLUICE_LOG_FORMAT="json")
+    env = world.environment(
+        SLUICE_KEYS_FILE=str(ring),
+        SLUICE_CONFIG=str(plan),
+        SLUICE_ADMIN="127.0.0.1:0",
+        SLUICE_THREADS="2",
+        SLUICE_LOG_FORMAT="json",
+    )
     world.ok("init-db", env=env)
     sent = iter(range(1_000_000))
 

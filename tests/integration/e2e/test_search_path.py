@@ -40,15 +40,19 @@ def load(world, first):
 
 def tables(world, name="numbers"):
     """Each table of this name with its rows."""
-    found = world.sql(f"SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relname = '{name}' ORDER BY 1")
+    found = world.sql(
+        f"SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relname = '{name}' ORDER BY 1"
+    )
     return {schema: world.count(f"{schema}.{name}") for [schema] in found}
 
 
 @contextlib.contextmanager
 def role_of_its_own(world, name, own_schema):
     role = f"{name}_{secrets.token_hex(4)}"
-    world.sql(f"CREATE ROLE {role} LOGIN PASSWORD 'p'; GRANT CREATE ON DATABASE {world.database} TO {role}; "
-              f"GRANT CREATE ON SCHEMA public TO {role}")
+    world.sql(
+        f"CREATE ROLE {role} LOGIN PASSWORD 'p'; GRANT CREATE ON DATABASE {world.database} TO {role}; "
+        f"GRANT CREATE ON SCHEMA public TO {role}"
+    )
     if own_schema:
         world.sql(f"CREATE SCHEMA AUTHORIZATION {role}")
     world.env |= {"PGUSER": role, "PGPASSWORD": "p"}
@@ -156,7 +160,9 @@ def test_our_schema_is_refused_as_a_table_s(numbers):
 def test_the_sql_that_is_printed_may_be_run_again(numbers):
     sql = numbers.ok("init-db", "--print", env=numbers.env).stdout
     for _ in range(2):
-        done = subprocess.run(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", numbers.database], input=sql, text=True, capture_output=True)
+        done = subprocess.run(
+            ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", numbers.database], input=sql, text=True, capture_output=True
+        )
         assert done.returncode == 0, done.stderr
     load(numbers, 0)
     assert tables(numbers) == {"public": 10}

@@ -96,7 +96,13 @@ def test_no_secret_and_no_raw_value_is_in_logs_metrics_status_or_errors(world):
     """With all that can go wrong at once: what is not JSON, what the table refuses, a queue that fails, and every line logged."""
     raw = [f"raw-{what}-value" for what in ("ip", "device", "user", "locale", "field", "text")]
     whole = {"user_id": raw[2], "app_version": "2.3.0", "device_type": "ios", "ip": raw[0], "locale": raw[3], "device_id": raw[1]}
-    bodies = [whole, whole | {"ip": {raw[4]: 1}}, whole | {"app_version": raw[4]}, {raw[4]: raw[5]}, whole | {"device_type": raw[5] * 9}]
+    bodies = [
+        whole,
+        whole | {"ip": {raw[4]: 1}},
+        whole | {"app_version": raw[4]},
+        {raw[4]: raw[5]},
+        whole | {"device_type": raw[5] * 9},
+    ]
     messages = world.folder / "messages.ndjson"
     messages.write_text("\n".join([*map(json.dumps, bodies), f"not JSON: {raw[5]}"]))
 
@@ -128,13 +134,22 @@ def test_no_secret_and_no_raw_value_is_in_logs_metrics_status_or_errors(world):
 
 
 def receive_answers(body, *, length=None, headers=()):
-    head = ["HTTP/1.1 200 OK", "Content-Type: application/x-amz-json-1.0", f"Content-Length: {len(body) if length is None else length}"]
+    head = [
+        "HTTP/1.1 200 OK",
+        "Content-Type: application/x-amz-json-1.0",
+        f"Content-Length: {len(body) if length is None else length}",
+    ]
     return "\r\n".join([*head, *headers, "", ""]).encode() + body
 
 
 def messages(*fields):
-    message = {"MessageId": "4d8c5ad8-2c0e-4b0a-9f5b-000000000001", "ReceiptHandle": MARK, "Body": MARK, "MD5OfBody": "0" * 32,
-               "Attributes": {"SentTimestamp": "1", "ApproximateReceiveCount": "1"}}
+    message = {
+        "MessageId": "4d8c5ad8-2c0e-4b0a-9f5b-000000000001",
+        "ReceiptHandle": MARK,
+        "Body": MARK,
+        "MD5OfBody": "0" * 32,
+        "Attributes": {"SentTimestamp": "1", "ApproximateReceiveCount": "1"},
+    }
     return receive_answers(json.dumps({"Messages": [message | f for f in fields]}).encode())
 
 
@@ -146,8 +161,16 @@ HOSTILE = {
     "no list of messages": (receive_answers(b'{"Messages": 7}'), None),
     "texts for numbers": (messages({"Attributes": {"SentTimestamp": MARK, "ApproximateReceiveCount": MARK}}), None),
     "a digest of another body": (messages({}), None),
-    "a digest of other attributes": (messages({"MD5OfBody": None, "MD5OfMessageAttributes": "0" * 32, "MessageAttributes": {
-        "a": {"DataType": "String", "StringValue": "x"}}}), None),
+    "a digest of other attributes": (
+        messages(
+            {
+                "MD5OfBody": None,
+                "MD5OfMessageAttributes": "0" * 32,
+                "MessageAttributes": {"a": {"DataType": "String", "StringValue": "x"}},
+            }
+        ),
+        None,
+    ),
     "another place": (f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/{MARK}\r\nContent-Length: 0\r\n\r\n".encode(), None),
     "a length of two numbers": (receive_answers(b"{}", headers=["Content-Length: 7"]), None),
     "a length below nothing": (receive_answers(b"", length=-1), None),
@@ -199,12 +222,12 @@ def test_hostile_names_are_names(world):
     plan = world.folder / "plan.toml"
     plan.write_text(
         f"[table]\nname = {json.dumps(table)}\nschema = {json.dumps(schema)}\n"
-        f"[[column]]\nname = {json.dumps(column)}\nfrom = \"/user_id\"\ntype = \"text\"\n"
+        f'[[column]]\nname = {json.dumps(column)}\nfrom = "/user_id"\ntype = "text"\n'
     )
     world.ok("init-db", "-c", plan)
     quoted = [name.replace('"', '""') for name in (schema, table, column)]
     target = '"{}"."{}"'.format(*quoted)
-    world.sql(f'ALTER TABLE {target} ADD CHECK ("{quoted[2]}" NOT LIKE \'4%\')')
+    world.sql(f"ALTER TABLE {target} ADD CHECK (\"{quoted[2]}\" NOT LIKE '4%')")
     world.ok("send", SAMPLES, "--create")
     world.ok("check", "-c", plan)
     done = world.ok("drain", "-c", plan)

@@ -83,7 +83,9 @@ def test_messages_that_are_set_aside_are_summed_up_in_the_log(world):
     assert sum(told) == 300 and len(told) < 5, told
 
 
-@pytest.mark.parametrize("arguments", [["keygen"], ["mask", "10.0.0.1"], ["init-db", "--print"], ["--help"], ["check", "--print-config"]])
+@pytest.mark.parametrize(
+    "arguments", [["keygen"], ["mask", "10.0.0.1"], ["init-db", "--print"], ["--help"], ["check", "--print-config"]]
+)
 def test_what_cannot_be_printed_is_a_failure(world, arguments):
     with open("/dev/full", "w") as full:
         process = world.start(*arguments, stdout=full)
@@ -136,7 +138,9 @@ def test_a_drain_tells_its_progress_in_the_form_of_its_log(world):
 def traced(ready):
     """Sends (body, AWSTraceHeader, traceparent) and gives what a drain logs of traces; the table takes no version 0.0.13."""
     ready.sql("ALTER TABLE user_logins ADD CHECK (app_version <> 13)")
-    queue = boto3.client("sqs", endpoint_url=ready.endpoint, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY)
+    queue = boto3.client(
+        "sqs", endpoint_url=ready.endpoint, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY
+    )
     url = queue.get_queue_url(QueueName="login-queue")["QueueUrl"]
 
     def text(name, value):
@@ -144,8 +148,12 @@ def traced(ready):
 
     def drain(messages, **settings):
         for body, header, parent in messages:
-            queue.send_message(QueueUrl=url, MessageBody=body, MessageSystemAttributes=text("AWSTraceHeader", header),
-                               MessageAttributes=text("traceparent", parent))
+            queue.send_message(
+                QueueUrl=url,
+                MessageBody=body,
+                MessageSystemAttributes=text("AWSTraceHeader", header),
+                MessageAttributes=text("traceparent", parent),
+            )
         done = ready.ok("drain", env=ready.environment(SLUICE_LOG_FORMAT="json", **settings))
         assert "hunter2" not in done.stderr
         events = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
@@ -163,15 +171,24 @@ def refused_by_the_table():
 def test_the_trace_of_a_message_that_is_set_aside_is_in_the_log(traced):
     header = f"Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=1"
     good = SAMPLES.read_text().splitlines()[0]
-    told = traced([("not JSON", header, None), ("not JSON either", "Root=hunter2", None), (good, header, None),
-                   ("nor this", None, f"00-{W3C_TRACE}-b7ad6b7169203331-01"), (refused_by_the_table(), header, None)])
+    told = traced(
+        [
+            ("not JSON", header, None),
+            ("not JSON either", "Root=hunter2", None),
+            (good, header, None),
+            ("nor this", None, f"00-{W3C_TRACE}-b7ad6b7169203331-01"),
+            (refused_by_the_table(), header, None),
+        ]
+    )
     assert told == [(TRACE, "not_json", ""), (TRACE, "refused_by_table", "23514")]
 
 
 def test_a_traceparent_is_read_where_it_is_asked_for(traced):
     parent = f"00-{W3C_TRACE}-b7ad6b7169203331-01"
-    told = traced([("not JSON", f"Root={TRACE}", parent), ("not JSON", None, "hunter2"), (refused_by_the_table(), None, parent)],
-                  SLUICE_LOG_TRACEPARENT="on")
+    told = traced(
+        [("not JSON", f"Root={TRACE}", parent), ("not JSON", None, "hunter2"), (refused_by_the_table(), None, parent)],
+        SLUICE_LOG_TRACEPARENT="on",
+    )
     assert told == [(W3C_TRACE, "not_json", ""), (W3C_TRACE, "refused_by_table", "23514")]
 
 

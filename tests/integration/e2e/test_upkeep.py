@@ -99,7 +99,7 @@ def test_an_old_installation_is_brought_up_to_date_by_init(world):
     assert "CREATE INDEX CONCURRENTLY business_ledger_by_time" in seen
     assert "ledger_upkeep_failed" in world.ok("drain").stderr
     [[advice]] = [[line] for line in done.stderr.splitlines() if "CONCURRENTLY" in line]
-    statements = advice[advice.index("DROP INDEX"):].split("; then ")
+    statements = advice[advice.index("DROP INDEX") :].split("; then ")
     assert len(statements) == 2
     for statement in statements:
         world.sql(statement)

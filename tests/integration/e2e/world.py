@@ -93,7 +93,9 @@ class World:
             "PGDATABASE": self.database,
         }
         env |= {name: os.environ[name] for name in ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD") if name in os.environ}
-        env |= {name: os.environ[name] for name in os.environ if name.endswith(("SAN_OPTIONS", "SYMBOLIZER_PATH", "PROFILE_FILE"))}
+        env |= {
+            name: os.environ[name] for name in os.environ if name.endswith(("SAN_OPTIONS", "SYMBOLIZER_PATH", "PROFILE_FILE"))
+        }
         return {name: value for name, value in (env | changes).items() if value is not None}
 
     def start(self, *arguments, env=None, **pipes):

@@ -14,8 +14,14 @@ from local_sqs import ACCESS_KEY, REGION, SECRET_KEY, LocalSqs
 
 def connect(server, key=ACCESS_KEY, secret=SECRET_KEY, region=REGION, attempts=1, **more):
     return boto3.client(
-        "sqs", endpoint_url=server.endpoint, region_name=region, aws_access_key_id=key, aws_secret_access_key=secret,
-        config=Config(retries={"total_max_attempts": attempts}), **more)
+        "sqs",
+        endpoint_url=server.endpoint,
+        region_name=region,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        config=Config(retries={"total_max_attempts": attempts}),
+        **more,
+    )
 
 
 @pytest.fixture
@@ -59,13 +65,15 @@ def test_batches_go_in_and_out(sqs, queue):
 def test_attributes_of_messages(sqs, queue):
     # boto3 compares the digests that the server gives with its own.
     sqs.send_message(
-        QueueUrl=queue, MessageBody="x",
+        QueueUrl=queue,
+        MessageBody="x",
         MessageAttributes={
             "text": {"DataType": "String.label", "StringValue": "\u20ac"},
             "number": {"DataType": "Number", "StringValue": "1.5"},
             "bytes": {"DataType": "Binary", "BinaryValue": bytes(range(256))},
         },
-        MessageSystemAttributes={"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-5759e988"}})
+        MessageSystemAttributes={"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-5759e988"}},
+    )
     [message] = receive(sqs, queue, MessageAttributeNames=["All"], MessageSystemAttributeNames=["AWSTraceHeader"])
     assert message["MessageAttributes"]["bytes"] == {"DataType": "Binary", "BinaryValue": bytes(range(256))}
     assert message["MessageAttributes"]["text"] == {"DataType": "String.label", "StringValue": "\u20ac"}
@@ -146,8 +154,14 @@ def test_a_long_poll_ends_with_the_message(server, sqs, queue):
 
 
 def test_a_client_that_went_away_takes_no_message(server, sqs, queue):
-    hasty = boto3.client("sqs", endpoint_url=server.endpoint, region_name=REGION, aws_access_key_id=ACCESS_KEY,
-                         aws_secret_access_key=SECRET_KEY, config=Config(read_timeout=1, retries={"total_max_attempts": 1}))
+    hasty = boto3.client(
+        "sqs",
+        endpoint_url=server.endpoint,
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+        config=Config(read_timeout=1, retries={"total_max_attempts": 1}),
+    )
     with pytest.raises(ReadTimeoutError):
         hasty.receive_message(QueueUrl=queue, WaitTimeSeconds=20)
     hasty.close()
@@ -188,11 +202,14 @@ def spoil_date(request, **_):
     request.headers["X-Amz-Date"] = "20200102T030405Z"
 
 
-@pytest.mark.parametrize("spoil, text", [
-    (spoil_body, "The request signature we calculated does not match"),
-    (spoil_header, "The request signature we calculated does not match"),
-    (spoil_date, "Date in Credential scope does not match"),
-])
+@pytest.mark.parametrize(
+    "spoil, text",
+    [
+        (spoil_body, "The request signature we calculated does not match"),
+        (spoil_header, "The request signature we calculated does not match"),
+        (spoil_date, "Date in Credential scope does not match"),
+    ],
+)
 def test_what_was_changed_after_signing_is_refused(server, sqs, queue, spoil, text):
     spoiled = connect(server)
     spoiled.meta.events.register("before-send.sqs", spoil)
@@ -203,12 +220,15 @@ def test_what_was_changed_after_signing_is_refused(server, sqs, queue, spoil, te
     assert count(sqs, queue) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("change, code, text", [
-    ({"secret": "wrong"}, "SignatureDoesNotMatch", "does not match the signature you provided"),
-    ({"key": "AKIANOBODY"}, "InvalidClientTokenId", "The security token included in the request is invalid"),
-    ({"aws_session_token": "stray"}, "InvalidClientTokenId", "The security token included in the request is invalid"),
-    ({"region": "us-west-2"}, "SignatureDoesNotMatch", "Credential should be scoped to a valid region"),
-])
+@pytest.mark.parametrize(
+    "change, code, text",
+    [
+        ({"secret": "wrong"}, "SignatureDoesNotMatch", "does not match the signature you provided"),
+        ({"key": "AKIANOBODY"}, "InvalidClientTokenId", "The security token included in the request is invalid"),
+        ({"aws_session_token": "stray"}, "InvalidClientTokenId", "The security token included in the request is invalid"),
+        ({"region": "us-west-2"}, "SignatureDoesNotMatch", "Credential should be scoped to a valid region"),
+    ],
+)
 def test_who_is_not_known_is_refused(server, queue, change, code, text):
     with pytest.raises(ClientError, match=text) as refused:
         connect(server, **change).send_message(QueueUrl=queue, MessageBody="x")
@@ -225,8 +245,10 @@ def test_a_denied_action_is_denied(server, queue):
 
 def cut_reply(server):
     """The size of the reply to a call that is not signed. boto3 takes half a body for an empty one."""
-    request = (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-amz-json-1.0\r\n"
-               b"X-Amz-Target: AmazonSQS.ListQueues\r\nContent-Length: 2\r\n\r\n{}")
+    request = (
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-amz-json-1.0\r\n"
+        b"X-Amz-Target: AmazonSQS.ListQueues\r\nContent-Length: 2\r\n\r\n{}"
+    )
     with socket.create_connection(("127.0.0.1", int(server.endpoint.rsplit(":", 1)[1])), timeout=5) as connection:
         connection.sendall(request)
         return len(b"".join(iter(lambda: connection.recv(4096), b"")))

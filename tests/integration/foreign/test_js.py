@@ -22,8 +22,13 @@ def javascript(server, tmp_path_factory):
     place = tmp_path_factory.mktemp("javascript")
     (place / "node_modules").symlink_to(INSTALLED / "node_modules")
     client = shutil.copy(HERE / "client.mjs", place)
-    settings = {**os.environ, "SQS_ENDPOINT": server.endpoint, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-                "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+    settings = {
+        **os.environ,
+        "SQS_ENDPOINT": server.endpoint,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+    }
 
     def run(scenario):
         done = subprocess.run(["node", client, scenario], cwd=place, env=settings, capture_output=True, text=True, timeout=60)

@@ -32,7 +32,9 @@ def talkative_server(monkeypatch):
     folder.chmod(0o755)
     options = [word for name, value in TALKATIVE.items() for word in ("-c", f"{name}={value}")]
     try:
-        exports = subprocess.run([SCRIPT, folder / "server", "start", *options], check=True, stdout=subprocess.PIPE, text=True).stdout
+        exports = subprocess.run(
+            [SCRIPT, folder / "server", "start", *options], check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
         for line in exports.splitlines():
             name, value = line.removeprefix("export ").split("=", 1)
             monkeypatch.setenv(name, value)

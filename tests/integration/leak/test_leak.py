@@ -46,8 +46,13 @@ def bodies(ip_mark, device_mark, messages):
     refused = list(REFUSING.values())
     for n in range(messages):
         body = {
-            "user_id": f"u{n}", "app_version": "2.3.0", "device_type": "android", "locale": "RU",
-            "ip": f"{ip_mark}{n}", "device_id": f"{device_mark}{n}", "unknown": f"{device_mark}{n}",
+            "user_id": f"u{n}",
+            "app_version": "2.3.0",
+            "device_type": "android",
+            "locale": "RU",
+            "ip": f"{ip_mark}{n}",
+            "device_id": f"{device_mark}{n}",
+            "unknown": f"{device_mark}{n}",
         }
         if n % 500 == 7:
             version = refused[n // 500 % len(refused)]
@@ -117,10 +122,17 @@ def run_through_faults(world, settled, goals, rest, **settings):
     spare.mkdir()
     address = f"127.0.0.1:{20_000 + secrets.randbelow(12_000)}"
     env = world.environment(
-        SLUICE_LOG_LEVEL="debug", SLUICE_LOG_FORMAT="json", SLUICE_ADMIN=address, SLUICE_VISIBILITY="6s", SLUICE_BATCH_ROWS="1000",
-        TMPDIR=str(spare), **settings,
+        SLUICE_LOG_LEVEL="debug",
+        SLUICE_LOG_FORMAT="json",
+        SLUICE_ADMIN=address,
+        SLUICE_VISIBILITY="6s",
+        SLUICE_BATCH_ROWS="1000",
+        TMPDIR=str(spare),
+        **settings,
     )
-    (world.folder / "check.txt").write_text(world.run("check", env=env).stdout + world.run("check", "--print-config", env=env).stdout)
+    (world.folder / "check.txt").write_text(
+        world.run("check", env=env).stdout + world.run("check", "--print-config", env=env).stdout
+    )
 
     logs = open(world.folder / "sluice.log", "ab")
     process = None
@@ -217,7 +229,14 @@ def test_what_is_not_masked_and_refused_is_in_the_server_s_log_unless_it_is_told
 
     def refuse(n):
         one = world.folder.parent / "one.ndjson"
-        body = {"user_id": f"{mark}u{n}", "app_version": "13.0.0", "device_type": "d", "locale": "RU", "ip": "1", "device_id": "2"}
+        body = {
+            "user_id": f"{mark}u{n}",
+            "app_version": "13.0.0",
+            "device_type": "d",
+            "locale": "RU",
+            "ip": "1",
+            "device_id": "2",
+        }
         one.write_text(json.dumps(body) + "\n")
         world.ok("send", one, "--create")
         world.ok("drain")

@@ -38,7 +38,15 @@ class Chromium:
         to_browser, self._from_us = os.pipe()
         self._to_us, from_browser = os.pipe()
         # Chromium reads commands from descriptor 3 and answers on 4. dash knows no descriptor above 9: bash.
-        command = ["bash", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "bash", program(), *FLAGS, f"--user-data-dir={profile}"]
+        command = [
+            "bash",
+            "-c",
+            f'exec "$@" 3<&{to_browser} 4>&{from_browser}',
+            "bash",
+            program(),
+            *FLAGS,
+            f"--user-data-dir={profile}",
+        ]
         self._process = subprocess.Popen(
             command, pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -97,14 +97,18 @@ def test_it_says_that_its_numbers_are_old_when_nobody_answers(play, browser):
     browser.wait_for("document.getElementById('pill').textContent.startsWith('No answer since')")
 
 
-@pytest.mark.parametrize("bad_messages, where", [("quarantine", "sluice.quarantine"), ("dlq", "dead-letter queue"), ("leave", "the queue")])
+@pytest.mark.parametrize(
+    "bad_messages, where", [("quarantine", "sluice.quarantine"), ("dlq", "dead-letter queue"), ("leave", "the queue")]
+)
 def test_it_says_where_messages_are_that_cannot_become_rows(play, browser, bad_messages, where):
     base, _ = play("steady", bad_messages)
     browser.open(base + "/")
     browser.wait_for("document.getElementById('set_aside').innerText.match(/[1-9]/)")
     assert ("in the quarantine" in text(browser, "set_aside-title")) == (bad_messages == "quarantine")
-    browser.value("""(() => { show_notices({now_ms: 0, bad_messages: "%s", set_aside_by_reason: %s, notices: []}); })()"""
-                  % (bad_messages, "[]" if bad_messages == "leave" else '[{reason: "not_json", messages: 1}]'))
+    browser.value(
+        """(() => { show_notices({now_ms: 0, bad_messages: "%s", set_aside_by_reason: %s, notices: []}); })()"""
+        % (bad_messages, "[]" if bad_messages == "leave" else '[{reason: "not_json", messages: 1}]')
+    )
     assert where in browser.value("document.getElementById('reasons').closest('section').innerText")
 
 

@@ -85,11 +85,14 @@ def test_head_gives_what_get_would_without_the_body(play):
     assert answer.startswith(b"HTTP/1.1 404") and answer.endswith(b"\r\n\r\n")
 
 
-@pytest.mark.parametrize("body", [
-    b"Content-Length: 3\r\n\r\nabc",
-    b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-    b"Transfer-Encoding: chunked\r\n\r\n0\r\nX",
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 3\r\n\r\nabc",
+        b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\nX",
+    ],
+)
 def test_a_body_is_refused_however_it_comes(play, body):
     base, process = play()
     with connect(base) as s:
@@ -105,12 +108,16 @@ def memory_mib(process):
         return int(re.search(r"^VmHWM:\s+(\d+) kB", status.read(), re.M)[1]) / 1024
 
 
-@pytest.mark.parametrize("start", [
-    b"",  # behind a whole request
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1;",
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
-    b"GET /",
-], ids=["rest", "chunk extension", "trailer", "target"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"",  # behind a whole request
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
+        b"GET /",
+    ],
+    ids=["rest", "chunk extension", "trailer", "target"],
+)
 def test_a_client_that_does_not_stop_is_cut_off_soon_and_costs_no_memory(play, start):
     base, process = play()
     ask(base, path="/")
