@@ -18,8 +18,8 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from e2e import drain  # noqa: E402
-from e2e.world import ROOT, World  # noqa: E402
+from e2e import drain
+from e2e.world import ROOT, World
 
 SMALL, LARGE = 5_000, 25_000
 OVER_MAX = 0.05

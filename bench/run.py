@@ -15,9 +15,9 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from e2e import report, summary  # noqa: E402
-from e2e.suite import Suite, about  # noqa: E402
-from e2e.world import ROOT, World  # noqa: E402
+from e2e import report, summary
+from e2e.suite import Suite, about
+from e2e.world import ROOT, World
 
 
 def arguments():

@@ -114,7 +114,7 @@ def about(world, options):
         ["git", "status", "--porcelain", "--", "src", "tests/support"], capture_output=True, cwd=ROOT, check=False
     )
     return {
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": processes.machine(),
         "commit": first_line("git", "rev-parse", "--short=12", "HEAD") + ("+changes" if changed.stdout.strip() else ""),
         "versions": {

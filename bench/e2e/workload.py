@@ -71,7 +71,7 @@ class Workload:
 
 def check_sql(began):
     """The day may change during a run."""
-    return CHECK_SQL.format(first=began, last=datetime.datetime.now(datetime.timezone.utc).date())
+    return CHECK_SQL.format(first=began, last=datetime.datetime.now(datetime.UTC).date())
 
 
 def _event(rng):

@@ -192,7 +192,7 @@ class World:
 
 
 def today():
-    return datetime.datetime.now(datetime.timezone.utc).date()
+    return datetime.datetime.now(datetime.UTC).date()
 
 
 def wait_for(condition, what, seconds, process=None):

@@ -49,7 +49,7 @@ def work(url):
             batch = collect(sqs, url)
             if not batch:
                 continue
-            today = datetime.datetime.now(datetime.timezone.utc).date()
+            today = datetime.datetime.now(datetime.UTC).date()
             with database.cursor() as cursor, cursor.copy(COPY) as copy:
                 for m in batch:
                     copy.write_row(row(m["Body"], today))

@@ -24,7 +24,7 @@ def row(body):
         masked(e["device_id"]),
         e["locale"],
         int(e["app_version"].split(".")[0]),
-        datetime.datetime.now(datetime.timezone.utc).date(),
+        datetime.datetime.now(datetime.UTC).date(),
     )
 
 

@@ -2,11 +2,8 @@
 
 import os
 import pathlib
-import sys
 
 import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration/e2e"))
 
 
 @pytest.fixture(scope="session")

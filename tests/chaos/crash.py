@@ -22,13 +22,13 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/integration/e2e"))
+sys.path.insert(0, str(ROOT / "tests/integration/support"))
 
-from cluster import Cluster  # noqa: E402
-from gate import COMMITTED, COPY_ASKED, Gate  # noqa: E402
-from loads import LOADS  # noqa: E402
-from pooler import pgbouncer  # noqa: E402
-from world import new_world, wait_for  # noqa: E402
+from cluster import Cluster
+from gate import COMMITTED, COPY_ASKED, Gate
+from loads import LOADS
+from pooler import pgbouncer
+from world import new_world, wait_for
 
 FAULTS = {
     "duplicate_rate": 0.05,

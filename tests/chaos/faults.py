@@ -100,7 +100,7 @@ class Reset(Fault):
     def act(self, link, from_server, data):
         if from_server:
             link.loading = COPY_ASKED in data
-        in_the_middle = link.loading and not from_server or from_server and data.startswith(b"HTTP/1.1 200")
+        in_the_middle = (link.loading and not from_server) or (from_server and data.startswith(b"HTTP/1.1 200"))
         if self.over.is_set() or not in_the_middle:
             return data
         self.met.set()

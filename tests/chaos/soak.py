@@ -20,14 +20,14 @@ import time
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/integration/e2e"))
+sys.path.insert(0, str(ROOT / "tests/integration/support"))
 
-from cluster import Cluster  # noqa: E402
-from faults import FAULTS  # noqa: E402
-from gate import Gate  # noqa: E402
-from messages import QUEUE, Messages, refuse_some  # noqa: E402
-from plot import draw  # noqa: E402
-from world import new_world, wait_for  # noqa: E402
+from cluster import Cluster
+from faults import FAULTS
+from gate import Gate
+from messages import QUEUE, Messages, refuse_some
+from plot import draw
+from world import new_world, wait_for
 
 PER_SECOND = 500
 BACKLOG = 100_000  # worked off at first, when each buffer has become as large as it will ever be

@@ -153,7 +153,7 @@ def test_what_has_grown_is_found_and_what_swings_under_load_is_not(growing):
     def swings(second):
         return 40 + second % 7 * (1 if second < 101 or second > 1189 else 60)
 
-    figures = {figure: swings for figure in soak.GROWTH_MAX}
+    figures = dict.fromkeys(soak.GROWTH_MAX, swings)
     if growing:
         most = soak.GROWTH_MAX[growing]
         figures[growing] = lambda second: swings(second) + second * 2 * most / 1200

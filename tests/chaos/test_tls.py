@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import pathlib
 import shutil
 import ssl
 import subprocess
@@ -13,10 +12,8 @@ import urllib.parse
 import pytest
 
 from faults import Cut
-from test_network import recovers
-from world import open_to_postgres
-
-LOCAL_POSTGRES = pathlib.Path(__file__).resolve().parents[2] / "scripts/local-postgres.sh"
+from recovery import recovers
+from world import LOCAL_POSTGRES, open_to_postgres
 
 
 @pytest.fixture(scope="module")

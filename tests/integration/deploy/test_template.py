@@ -12,10 +12,9 @@ import pytest
 
 import template
 from template import Template
+from world import ACCESS_KEY, SAMPLES, new_world, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-sys.path.append(str(ROOT / "tests" / "integration" / "e2e"))
-from world import ACCESS_KEY, SAMPLES, new_world, wait_for  # noqa: E402
 
 ALL_ACTIONS = {
     "ReceiveMessage",

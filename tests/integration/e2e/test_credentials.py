@@ -44,7 +44,7 @@ class TaskEndpoint:
                 else:
                     key, secret, token = keys[min(len(endpoint.given), len(keys) - 1)]
                     endpoint.given.append((time.time(), key))
-                    ends = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=valid_s)
+                    ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=valid_s)
                     document = {"RoleArn": "arn", "AccessKeyId": key, "SecretAccessKey": secret, "Token": token}
                     body = json.dumps(document | {"Expiration": ends.strftime("%Y-%m-%dT%H:%M:%SZ")}).encode()
                 with contextlib.suppress(OSError):

@@ -10,7 +10,7 @@ import urllib.parse
 import pytest
 
 from gate import Gate, PostgresGate
-from test_bad_messages import client
+from queues import client
 from world import EXAMPLES, SAMPLES, wait_for
 
 GUARANTEES = EXAMPLES.parent / "docs" / "guarantees.md"

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from test_bad_messages import attributes, dead_letters, send_each
+from queues import attributes, dead_letters, send_each
 from world import wait_for
 
 PLAN = """
@@ -22,6 +22,8 @@ type = "integer"
 from = "/n"
 """
 GROUPS, EACH = 5, 200
+LINES = [{"group": f"g{i % GROUPS}", "n": "bad" if i // GROUPS % 7 == 3 else i // GROUPS} for i in range(GROUPS * EACH)]
+GOOD = sum(line["n"] != "bad" for line in LINES)
 
 
 @pytest.fixture
@@ -32,14 +34,12 @@ def fifo(world):
     world.env = world.environment(SLUICE_QUEUE="events.fifo", SLUICE_CONFIG=str(plan))
     world.ok("init-db", env=world.env)
     world.sql("ALTER TABLE events ADD COLUMN loaded bigserial")
-    lines = [{"group": f"g{i % GROUPS}", "n": "bad" if i // GROUPS % 7 == 3 else i // GROUPS} for i in range(GROUPS * EACH)]
     file = world.folder / "events.ndjson"
-    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    file.write_text("".join(json.dumps(line) + "\n" for line in LINES))
     world.restart_queue("--queue", "events.fifo,FifoQueue=true,VisibilityTimeout=20")
     world.env["AWS_ENDPOINT_URL_SQS"] = world.endpoint
     sent = world.ok("send", file, "--group-by", "/group", env=world.env)
     assert f"sent {GROUPS * EACH:,} messages" in sent.stdout
-    world.good = sum(line["n"] != "bad" for line in lines)
     return world
 
 
@@ -47,10 +47,10 @@ def check_order(world):
     by_group = collections.defaultdict(list)
     for group, n in world.sql("SELECT grp, n FROM events ORDER BY loaded"):
         by_group[group].append(int(n))
-    assert sum(map(len, by_group.values())) == world.good
+    assert sum(map(len, by_group.values())) == GOOD
     for group, numbers in by_group.items():
         assert numbers == sorted(numbers), group
-    assert world.count("sluice.quarantine") == GROUPS * EACH - world.good
+    assert world.count("sluice.quarantine") == GROUPS * EACH - GOOD
     stats = world.stats()["queues"]["events.fifo"]
     assert (stats["visible"], stats["in_flight"]) == (0, 0)
 
@@ -106,7 +106,7 @@ def test_a_fatal_error_and_a_stop_in_the_middle_keep_the_order(fifo):
     small = fifo.env | {"SLUICE_BATCH_ROWS": "10"}
     assert fifo.run("drain", env=small).returncode == 1
     before = fifo.count("events")
-    assert before < fifo.good
+    assert before < GOOD
     fifo.sql("CREATE TABLE nowhere ()")
     draining = fifo.start("drain", env=small)
     wait_for(lambda: fifo.count("events") > before + 50, "some rows", process=draining)
@@ -124,8 +124,8 @@ def test_dlq_keeps_the_group_and_leave_is_refused(fifo):
     refused = fifo.run("drain", env=fifo.env | {"SLUICE_BAD_MESSAGES": "leave"})
     assert refused.returncode == 2 and "FIFO" in refused.stderr
     fifo.ok("drain", env=fifo.env | {"SLUICE_BAD_MESSAGES": "dlq"})
-    assert fifo.count("events") == fifo.good
-    assert fifo.stats()["queues"]["dead.fifo"]["visible"] == GROUPS * EACH - fifo.good
+    assert fifo.count("events") == GOOD
+    assert fifo.stats()["queues"]["dead.fifo"]["visible"] == GROUPS * EACH - GOOD
 
 
 @pytest.mark.parametrize("faults", [{}, {"cut_rate": 0.4, "operations": ["SendMessageBatch"]}], ids=["plain", "answers cut"])
@@ -144,4 +144,4 @@ def test_a_dead_letter_has_its_group_and_its_id_and_is_there_once(fifo, faults):
     bad = [(name, json.loads(line)["group"], line) for name, line in sent.items() if json.loads(line)["n"] == "bad"]
     assert sorted(named) == sorted(bad)
     assert [attributes(letter)["sluice.message_id"] for letter in letters] == [name for name, _, _ in named]
-    assert fifo.count("events") == fifo.good and fifo.left("events.fifo") == 0
+    assert fifo.count("events") == GOOD and fifo.left("events.fifo") == 0

@@ -12,19 +12,22 @@ from world import SAMPLES
 @pytest.fixture
 def ringed(world):
     """A world whose ring is in a file."""
-    world.ring = world.folder / "keys.toml"
-    world.ring.write_text(world.keys + "\n")
-    world.ring.chmod(0o640)
+    ring_of(world).write_text(world.keys + "\n")
+    ring_of(world).chmod(0o640)
     return world
+
+
+def ring_of(world):
+    return world.folder / "keys.toml"
 
 
 def env(world):
     audit = str(world.folder / "audit.log")
-    return world.environment(SLUICE_KEYS=None, SLUICE_KEYS_FILE=str(world.ring), SLUICE_ADMIN="off", SLUICE_AUDIT_FILE=audit)
+    return world.environment(SLUICE_KEYS=None, SLUICE_KEYS_FILE=str(ring_of(world)), SLUICE_ADMIN="off", SLUICE_AUDIT_FILE=audit)
 
 
 def test_a_ring_in_a_file_is_changed_there_and_never_shown(ringed):
-    secret = ringed.ring.read_text().split('"')[3]
+    secret = ring_of(ringed).read_text().split('"')[3]
     token = ringed.ok("mask", "10.0.0.1", env=env(ringed)).stdout.strip()
     shown = [
         ringed.ok("keys", *arguments, env=env(ringed)).stdout
@@ -34,7 +37,7 @@ def test_a_ring_in_a_file_is_changed_there_and_never_shown(ringed):
     assert [line.split()[:2] for line in shown[1].splitlines()] == [["k1", "primary"], ["k2", "retired:"]]
     assert [line.split()[:2] for line in shown[3].splitlines()] == [["k1", "retired:"], ["k2", "primary"]]
     assert secret not in "".join(shown)
-    assert ringed.ring.stat().st_mode & 0o777 == 0o640
+    assert ring_of(ringed).stat().st_mode & 0o777 == 0o640
     assert os.listdir(ringed.folder).count("keys.toml.new") == 0
     assert ringed.ok("mask", "10.0.0.1", env=env(ringed)).stdout.startswith("k2.")
     assert ringed.ok("unmask", "--reason", "r", token, env=env(ringed)).stdout == "10.0.0.1\n"
@@ -51,20 +54,20 @@ def test_what_a_killed_run_left_is_no_hindrance(ringed):
     beside = ringed.folder / "keys.toml.new"
     for leave in (lambda: beside.write_text("half a ri"), lambda: beside.symlink_to(aimed_at)):
         leave()
-        ringed.ok("keys", "add", f"k{len(ringed.ring.read_text())}", env=env(ringed))
+        ringed.ok("keys", "add", f"k{len(ring_of(ringed).read_text())}", env=env(ringed))
         assert not beside.exists() and not beside.is_symlink()
     assert len(ringed.ok("keys", "list", env=env(ringed)).stdout.splitlines()) == 3
     assert aimed_at.read_text() == "as it was"
-    assert ringed.ring.stat().st_mode & 0o777 == 0o640
+    assert ring_of(ringed).stat().st_mode & 0o777 == 0o640
 
 
 def test_a_ring_keeps_its_owner_and_its_place(ringed):
     """As one that root changes for the user of a service, by a link."""
-    os.chown(ringed.ring, 4711, 4712)
+    os.chown(ring_of(ringed), 4711, 4712)
     link = ringed.folder / "link.toml"
     (ringed.folder / "elsewhere").mkdir()
     elsewhere = ringed.folder / "elsewhere" / "ring.toml"
-    ringed.ring.rename(elsewhere)
+    ring_of(ringed).rename(elsewhere)
     link.symlink_to(elsewhere)
     ringed.ok("keys", "add", "k2", env=env(ringed) | {"SLUICE_KEYS_FILE": str(link)})
     assert link.is_symlink() and "k2" in elsewhere.read_text()
@@ -75,10 +78,10 @@ def test_a_ring_keeps_its_owner_and_its_place(ringed):
 def test_one_at_a_time_changes_a_ring(ringed):
     folder = os.open(ringed.folder, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
-    before = ringed.ring.read_text()
+    before = ring_of(ringed).read_text()
     done = ringed.run("keys", "add", "k2", env=env(ringed))
     assert done.returncode == 2 and "another sluice keys" in done.stderr
-    assert ringed.ring.read_text() == before
+    assert ring_of(ringed).read_text() == before
     ringed.ok("keys", "list", env=env(ringed))
     os.close(folder)
     ringed.ok("keys", "add", "k2", env=env(ringed))
@@ -106,11 +109,11 @@ def test_a_ring_in_the_environment_is_printed_as_it_becomes(world):
     ],
 )
 def test_a_ring_is_not_changed_for_the_worse(ringed, arguments, words):
-    before = ringed.ring.read_text()
+    before = ring_of(ringed).read_text()
     done = ringed.run("keys", *arguments, env=env(ringed))
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
-    assert ringed.ring.read_text() == before
+    assert ring_of(ringed).read_text() == before
 
 
 def test_a_retired_key_opens_bodies_that_it_sealed_and_a_destroyed_one_does_not(ringed):

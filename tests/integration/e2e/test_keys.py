@@ -24,62 +24,65 @@ def key_of(made):
     return re.search(r'= "([A-Za-z0-9+/=]{40,})"', made)[1]
 
 
-@pytest.fixture
-def audited(world):
-    """Runs sluice with a file for the audit lines."""
-    world.audit = world.folder / "audit.log"
-    world.audit_lines = lambda: [json.loads(line) for line in world.audit.read_text().splitlines()]
-    world.unmask = lambda *arguments, input=None, **env: world.run(
-        "unmask", *arguments, input=input, env=world.environment(SLUICE_AUDIT_FILE=str(world.audit), **env)
-    )
-    return world
+def audit_file(world):
+    return world.folder / "audit.log"
 
 
-def test_from_keygen_to_mask_and_back(audited):
-    token = audited.ok("mask", IP, "--domain", "ip").stdout.strip()
+def audit_lines(world):
+    return [json.loads(line) for line in audit_file(world).read_text().splitlines()]
+
+
+def unmask(world, *arguments, input=None, **env):
+    """Writes to the audit file."""
+    chosen = world.environment(SLUICE_AUDIT_FILE=str(audit_file(world)), **env)
+    return world.run("unmask", *arguments, input=input, env=chosen)
+
+
+def test_from_keygen_to_mask_and_back(world):
+    token = world.ok("mask", IP, "--domain", "ip").stdout.strip()
     assert token.startswith("k1.")
-    back = audited.unmask("--reason", "ticket 42", token)
+    back = unmask(world, "--reason", "ticket 42", token)
     assert (back.returncode, back.stdout) == (0, IP + "\n")
-    [line] = audited.audit_lines()
+    [line] = audit_lines(world)
     assert line["uid"] == os.getuid()
     assert line["user"] == getpass.getuser() or line["user"]
     assert (line["what"], line["why"], line["key_ids"], line["count"]) == ("unmask", "ticket 42", ["k1"], 1)
     assert line["time"] and line["host"] and "ip" in line["which"]
-    assert IP not in audited.audit.read_text() and token not in audited.audit.read_text()
-    assert audited.audit.stat().st_mode & 0o777 == 0o600
+    assert IP not in audit_file(world).read_text() and token not in audit_file(world).read_text()
+    assert audit_file(world).stat().st_mode & 0o777 == 0o600
 
 
-def test_a_column_is_unmasked_as_a_stream(audited):
-    audited.ok("init-db")
-    audited.ok("send", SAMPLES, "--create")
-    audited.ok("drain")
-    rows = audited.sql("SELECT user_id, masked_ip FROM user_logins")
-    back = audited.unmask("--reason", "audit of May", input="".join(token + "\n" for _, token in rows))
+def test_a_column_is_unmasked_as_a_stream(world):
+    world.ok("init-db")
+    world.ok("send", SAMPLES, "--create")
+    world.ok("drain")
+    rows = world.sql("SELECT user_id, masked_ip FROM user_logins")
+    back = unmask(world, "--reason", "audit of May", input="".join(token + "\n" for _, token in rows))
     assert back.returncode == 0, back.stderr
     sent = {(m["user_id"], m["ip"]) for m in map(json.loads, SAMPLES.read_text().splitlines()) if "ip" in m}
     assert {(user, ip) for (user, _), ip in zip(rows, back.stdout.splitlines(), strict=True)} <= sent
-    assert [line["count"] for line in audited.audit_lines()] == [99]
+    assert [line["count"] for line in audit_lines(world)] == [99]
 
 
-def test_a_long_stream_is_written_down_piece_by_piece(audited):
-    token = audited.ok("mask", IP).stdout
-    back = audited.unmask("--reason", "all", input=token * 10_001 + "\n")
+def test_a_long_stream_is_written_down_piece_by_piece(world):
+    token = world.ok("mask", IP).stdout
+    back = unmask(world, "--reason", "all", input=token * 10_001 + "\n")
     assert back.stdout == (IP + "\n") * 10_001 + "\n", "an empty line, psql's NULL, stays empty"
-    assert [line["count"] for line in audited.audit_lines()] == [10_000, 1]
+    assert [line["count"] for line in audit_lines(world)] == [10_000, 1]
 
 
 @pytest.mark.parametrize("reason", [[], ["--reason", ""], ["--reason", " \t "]])
-def test_without_a_reason_nothing_is_opened(audited, reason):
-    token = audited.ok("mask", IP).stdout.strip()
-    done = audited.unmask(token, *reason)
+def test_without_a_reason_nothing_is_opened(world, reason):
+    token = world.ok("mask", IP).stdout.strip()
+    done = unmask(world, token, *reason)
     assert (done.returncode, done.stdout) == (2, "")
     assert "reason" in done.stderr
-    assert not audited.audit.exists()
+    assert not audit_file(world).exists()
 
 
-def test_what_cannot_be_written_down_is_not_opened(audited):
-    token = audited.ok("mask", IP).stdout.strip()
-    done = audited.unmask(token, "--reason", "r", "--audit-file", "/nowhere/audit.log")
+def test_what_cannot_be_written_down_is_not_opened(world):
+    token = world.ok("mask", IP).stdout.strip()
+    done = unmask(world, token, "--reason", "r", "--audit-file", "/nowhere/audit.log")
     assert (done.returncode, done.stdout) == (2, "")
     assert "/nowhere/audit.log" in done.stderr and IP not in done.stderr
 
@@ -106,42 +109,42 @@ def test_without_a_file_the_line_goes_to_syslog_and_without_that_nothing_is_open
     assert IP not in line and token not in line
 
 
-def test_a_retired_key_still_unmasks(audited):
-    token = audited.ok("mask", IP).stdout.strip()
-    first, second = key_of(audited.keys), key_of(audited.ok("keygen", "k2").stdout)
+def test_a_retired_key_still_unmasks(world):
+    token = world.ok("mask", IP).stdout.strip()
+    first, second = key_of(world.keys), key_of(world.ok("keygen", "k2").stdout)
     both = ring("k2", k1=first, k2=second)
-    fresh = audited.ok("mask", IP, env=audited.environment(SLUICE_KEYS=both)).stdout.strip()
+    fresh = world.ok("mask", IP, env=world.environment(SLUICE_KEYS=both)).stdout.strip()
     assert fresh.startswith("k2.")
-    back = audited.unmask("--reason", "r", input=f"{token}\n{fresh}\n", SLUICE_KEYS=both)
+    back = unmask(world, "--reason", "r", input=f"{token}\n{fresh}\n", SLUICE_KEYS=both)
     assert back.stdout == f"{IP}\n{IP}\n"
-    assert audited.audit_lines()[-1]["key_ids"] == ["k1", "k2"]
-    gone = audited.unmask("--reason", "r", token, SLUICE_KEYS=ring("k2", k2=second))
+    assert audit_lines(world)[-1]["key_ids"] == ["k1", "k2"]
+    gone = unmask(world, "--reason", "r", token, SLUICE_KEYS=ring("k2", k2=second))
     assert (gone.returncode, gone.stdout) == (1, "")
     assert "no key 'k1'" in gone.stderr and "retired keys" in gone.stderr
 
 
-def test_what_is_no_token_or_was_changed_is_said_with_its_line(audited):
-    token = audited.ok("mask", IP).stdout.strip()
+def test_what_is_no_token_or_was_changed_is_said_with_its_line(world):
+    token = world.ok("mask", IP).stdout.strip()
     changed = token[:-2] + ("A" if token[-2] != "A" else "B") + token[-1]
     for text, words in ((IP, "not an aes_siv token"), (changed, "was changed"), ("k9." + token[3:], "no key 'k9'")):
-        done = audited.unmask("--reason", "r", input=f"{token}\n{text}\n")
+        done = unmask(world, "--reason", "r", input=f"{token}\n{text}\n")
         assert done.returncode == 1
         assert done.stdout == IP + "\n", "what came before is shown, and written down"
         assert "line 2: " in done.stderr and words in done.stderr, done.stderr
         assert text not in done.stderr
-    other = audited.unmask("--reason", "r", "--domain", "device_id", token)
+    other = unmask(world, "--reason", "r", "--domain", "device_id", token)
     assert other.returncode == 1 and "domain" in other.stderr
-    assert audited.audit_lines()[-1]["count"] == 0, "an attempt is written down as well"
+    assert audit_lines(world)[-1]["count"] == 0, "an attempt is written down as well"
 
 
-def test_what_cannot_be_reversed_says_so(audited):
-    token = audited.ok("mask", IP, "--scheme", "hmac_sha256").stdout.strip()
-    done = audited.unmask("--reason", "r", "--scheme", "hmac_sha256", token)
+def test_what_cannot_be_reversed_says_so(world):
+    token = world.ok("mask", IP, "--scheme", "hmac_sha256").stdout.strip()
+    done = unmask(world, "--reason", "r", "--scheme", "hmac_sha256", token)
     assert done.returncode == 1 and "hmac_sha256 cannot be reversed" in done.stderr
 
 
-def test_addresses_stay_addresses_and_what_is_none_is_set_aside(audited):
-    plan = audited.folder / "addresses.toml"
+def test_addresses_stay_addresses_and_what_is_none_is_set_aside(world):
+    plan = world.folder / "addresses.toml"
     plan.write_text(
         '[table]\nname = "addresses"\n'
         '[[column]]\nname = "n"\ntype = "integer"\n'
@@ -149,24 +152,24 @@ def test_addresses_stay_addresses_and_what_is_none_is_set_aside(audited):
         '[[column]]\nname = "far"\ntype = "text"\nfrom = "ip"\nmask = "ipcrypt_deterministic"\npii = true\n'
     )
     sent = ["10.1.2.3", "10.1.2.77", "2001:db8::1", "no address"]
-    messages = audited.folder / "addresses.ndjson"
+    messages = world.folder / "addresses.ndjson"
     messages.write_text("".join(json.dumps({"n": n, "ip": ip}) + "\n" for n, ip in enumerate(sent)))
-    audited.ok("init-db", "-c", plan)
-    audited.ok("send", messages, "--create")
-    audited.ok("drain", "-c", plan)
-    assert audited.sql("SELECT reason, column_name FROM sluice.quarantine") == [["bad_format", "near"]]
-    rows = audited.sql("SELECT near, far, near::inet, far::inet FROM addresses ORDER BY n")
+    world.ok("init-db", "-c", plan)
+    world.ok("send", messages, "--create")
+    world.ok("drain", "-c", plan)
+    assert world.sql("SELECT reason, column_name FROM sluice.quarantine") == [["bad_format", "near"]]
+    rows = world.sql("SELECT near, far, near::inet, far::inet FROM addresses ORDER BY n")
     assert len(rows) == 3
-    [together] = audited.sql("SELECT inet_merge(min(near::inet), max(near::inet)) FROM addresses WHERE n < 2")
+    [together] = world.sql("SELECT inet_merge(min(near::inet), max(near::inet)) FROM addresses WHERE n < 2")
     assert together[0].endswith("/25"), "both stay in one /25, wherever that is now"
     for column, scheme in ((0, "ipcrypt_pfx"), (1, "ipcrypt_deterministic")):
         tokens = "".join(row[column] + "\n" for row in rows)
         assert not set(sent) & set(tokens.splitlines())
-        assert audited.ok("mask", "--scheme", scheme, input="\n".join(sent[:3]) + "\n").stdout == tokens
-        back = audited.unmask("--reason", "r", "--scheme", scheme, input=tokens)
+        assert world.ok("mask", "--scheme", scheme, input="\n".join(sent[:3]) + "\n").stdout == tokens
+        back = unmask(world, "--reason", "r", "--scheme", scheme, input=tokens)
         assert back.stdout.splitlines() == sent[:3], back.stderr
-        assert audited.audit_lines()[-1]["key_ids"] == ["k1"]
-    done = audited.run("mask", "--scheme", "ipcrypt_pfx", "no address")
+        assert audit_lines(world)[-1]["key_ids"] == ["k1"]
+    done = world.run("mask", "--scheme", "ipcrypt_pfx", "no address")
     assert (done.returncode, done.stdout) == (1, "") and "no address" not in done.stderr
-    unknown = audited.unmask("--reason", "r", "--scheme", "ipcrypt_pfx", "--key", "k9", "10.0.0.1")
+    unknown = unmask(world, "--reason", "r", "--scheme", "ipcrypt_pfx", "--key", "k9", "10.0.0.1")
     assert unknown.returncode == 1 and "no key 'k9'" in unknown.stderr

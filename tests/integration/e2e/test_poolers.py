@@ -88,7 +88,7 @@ def without_role(world):
     try:
         yield
     finally:
-        if role := getattr(world, "role", None):
+        if role := world.role:
             world.sql(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{role}'")
             world.sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
 

@@ -7,9 +7,9 @@ import urllib.parse
 
 import pytest
 
-from gate import COMMITTED, Gate, PostgresGate
+from gate import Gate, PostgresGate
+from queues import BAD_BODY
 from world import SAMPLES, wait_for
-from test_bad_messages import BAD_BODY
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_times_are_utc_whatever_the_server_s_zone_is(full):
         "SELECT to_char(now() AT TIME ZONE 'UTC' - interval '1 hour', 'YYYY-MM-DD HH24:MI'), "
         "to_char(now() AT TIME ZONE 'UTC' + interval '1 hour', 'YYYY-MM-DD HH24:MI')"
     )
-    count = lambda *filter: full.ok("quarantine", "list", "--limit", 1, *filter).stdout.splitlines()[-1]  # noqa: E731
+    count = lambda *filter: full.ok("quarantine", "list", "--limit", 1, *filter).stdout.splitlines()[-1]
     assert count("--since", hour_ago) == "1 of 49 entries"
     assert count("--since", in_an_hour) == "0 of 0 entries"
     assert count("--until", in_an_hour) == "1 of 49 entries"

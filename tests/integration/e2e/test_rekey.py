@@ -10,7 +10,7 @@ import time
 import pytest
 
 from gate import Gate
-from test_terminal import on_a_terminal
+from terminal import on_a_terminal
 from world import wait_for
 
 ROWS = 40_000
@@ -21,13 +21,22 @@ def key_of(made):
     return re.search(r'= "([A-Za-z0-9+/=]{40,})"', made)[1]
 
 
+def tokens_of(world, env=None):
+    """Those of IPS under the primary key."""
+    return world.ok("mask", input="\n".join(IPS) + "\n", env=env).stdout.splitlines()
+
+
+def old_tokens_of(world):
+    """Those of IPS under k1."""
+    return tokens_of(world, world.environment(SLUICE_KEYS=world.keys.replace('primary = "k2"', 'primary = "k1"')))
+
+
 @pytest.fixture
 def rotated(world):
     """A table of tokens under k1; a ring whose primary is k2; what the tokens stand for."""
-    tokens = world.ok("mask", input="\n".join(IPS) + "\n").stdout.splitlines()
+    tokens = tokens_of(world)
     first, second = key_of(world.keys), key_of(world.ok("keygen", "k2").stdout)
     world.keys = f'ring = {{ primary = "k2", keys = {{ k1 = "{first}", k2 = "{second}" }} }}'
-    world.fresh = world.ok("mask", input="\n".join(IPS) + "\n").stdout.splitlines()
     listed = ",".join(f"('{old}', '{ip}')" for old, ip in zip(tokens, IPS, strict=True))
     world.sql(
         f"CREATE TABLE known (token text, ip text); INSERT INTO known VALUES {listed};"
@@ -35,7 +44,6 @@ def rotated(world):
         "INSERT INTO user_logins SELECT i, k.ip, 0, k.token FROM"
         f" (SELECT *, row_number() OVER () AS r FROM known) k JOIN generate_series(1, {ROWS}) i ON i % {len(IPS)} = r - 1"
     )
-    world.tokens = tokens
     return world
 
 
@@ -45,7 +53,7 @@ def under(world, key):
 
 def check_all_moved(world):
     """Each row has the token that its value has under the primary key."""
-    listed = ",".join(f"('{ip}', '{token}')" for ip, token in zip(IPS, world.fresh, strict=True))
+    listed = ",".join(f"('{ip}', '{token}')" for ip, token in zip(IPS, tokens_of(world), strict=True))
     [[wrong]] = world.sql(
         f"SELECT count(*) FROM user_logins u LEFT JOIN (VALUES {listed}) v(ip, token) USING (ip)"
         " WHERE u.masked_ip IS NOT NULL AND u.masked_ip IS DISTINCT FROM v.token"
@@ -100,12 +108,13 @@ def test_it_is_stopped_in_the_middle_and_goes_on(rotated, how):
 
 def test_rows_that_change_meanwhile_are_not_overwritten(rotated):
     """Writers change other columns, and the token itself to another value's under either key."""
+    old, new = old_tokens_of(rotated), tokens_of(rotated)
     with contextlib.ExitStack() as stack:
         writers = []
         for n in range(3):
             script = "".join(
                 f"UPDATE user_logins SET n = n + 1, ip = k.ip, masked_ip = k.token FROM (VALUES ('{IPS[i % 400]}',"
-                f" '{(rotated.tokens if i % 2 else rotated.fresh)[i % 400]}')) k(ip, token) WHERE id = {i * 97 % ROWS + 1};\n"
+                f" '{(old if i % 2 else new)[i % 400]}')) k(ip, token) WHERE id = {i * 97 % ROWS + 1};\n"
                 for i in range(n * 400, n * 400 + 600)
             )
             writer = subprocess.Popen(
@@ -127,11 +136,12 @@ def test_rows_that_change_meanwhile_are_not_overwritten(rotated):
 
 def test_a_row_that_is_always_elsewhere_is_seen_at_one_snapshot(rotated):
     """The last old token is moved to the other partition before each query for one: neither a first pass nor a second meets it."""
+    moved = tokens_of(rotated)[1]
     rotated.sql(
         "DROP TABLE user_logins; CREATE TABLE user_logins (id int, masked_ip text) PARTITION BY RANGE (id);"
         "CREATE TABLE low PARTITION OF user_logins FOR VALUES FROM (MINVALUE) TO (0);"
         "CREATE TABLE high PARTITION OF user_logins FOR VALUES FROM (0) TO (MAXVALUE);"
-        f"INSERT INTO user_logins VALUES (-1, '{rotated.tokens[0]}'), (-2, '{rotated.fresh[1]}'), (2, '{rotated.fresh[1]}')"
+        f"INSERT INTO user_logins VALUES (-1, '{old_tokens_of(rotated)[0]}'), (-2, '{moved}'), (2, '{moved}')"
     )
     looked = []
 
@@ -212,9 +222,9 @@ def test_beside_a_sluice_that_loads_it_is_stopped_and_goes_on(world):
     assert process.wait(30) == 0
     world.ok(*REKEY, env=env)
     assert under(world, "k1") == "0" and world.count("sluice.quarantine") == 0
-    world.fresh = world.ok("mask", input="\n".join(IPS) + "\n", env=env).stdout.splitlines()
-    assert len(set(world.fresh)) == len(IPS)
-    listed = ",".join(f"({n}, '{token}')" for n, token in enumerate(world.fresh))
+    fresh = tokens_of(world, env)
+    assert len(set(fresh)) == len(IPS)
+    listed = ",".join(f"({n}, '{token}')" for n, token in enumerate(fresh))
     [[right]] = world.sql(
         f"SELECT count(DISTINCT user_id) FROM user_logins JOIN (VALUES {listed}) v(n, token) ON user_id::int % {len(IPS)} = n AND masked_ip = token"
     )
@@ -239,19 +249,20 @@ def test_what_cannot_be_opened_stays_and_is_reported(rotated):
 
 
 def test_one_value_under_two_keys_of_a_unique_column_is_said(rotated):
+    old, new = old_tokens_of(rotated)[0], tokens_of(rotated)[0]
     rotated.sql("TRUNCATE user_logins; CREATE UNIQUE INDEX ON user_logins (masked_ip)")
-    rotated.sql(f"INSERT INTO user_logins VALUES (1, '', 0, '{rotated.tokens[0]}'), (2, '', 0, '{rotated.fresh[0]}')")
+    rotated.sql(f"INSERT INTO user_logins VALUES (1, '', 0, '{old}'), (2, '', 0, '{new}')")
     done = rotated.run(*REKEY)
     assert done.returncode == 1
-    assert "23505" in done.stderr and "one value under two keys" in done.stderr and rotated.fresh[0] not in done.stderr
+    assert "23505" in done.stderr and "one value under two keys" in done.stderr and new not in done.stderr
 
 
 def test_each_partition_is_moved(rotated):
     rotated.sql(
         "ALTER TABLE user_logins RENAME TO first; CREATE TABLE user_logins (LIKE first) PARTITION BY RANGE (id);"
         'CREATE TABLE "Second one" PARTITION OF user_logins FOR VALUES FROM (100000) TO (200000);'
-        f"INSERT INTO user_logins SELECT id + 100000, ip, n, masked_ip FROM first WHERE id <= 1000;"
-        f"ALTER TABLE user_logins ATTACH PARTITION first FOR VALUES FROM (0) TO (100000)"
+        "INSERT INTO user_logins SELECT id + 100000, ip, n, masked_ip FROM first WHERE id <= 1000;"
+        "ALTER TABLE user_logins ATTACH PARTITION first FOR VALUES FROM (0) TO (100000)"
     )
     assert rotated.ok(*REKEY).stdout == f"{ROWS + 1000:,} tokens moved to key k2\n"
     check_all_moved(rotated)

@@ -28,7 +28,7 @@ def numbers(world):
 def use_plan(world, table):
     plan = world.folder / "plan.toml"
     plan.write_text(PLAN.replace("NAME", table))
-    world.env = getattr(world, "env", None) or world.environment(SLUICE_CONFIG=str(plan))
+    world.env = world.env or world.environment(SLUICE_CONFIG=str(plan))
 
 
 def load(world, first):

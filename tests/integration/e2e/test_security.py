@@ -20,9 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gate import Gate
-from world import SAMPLES, SECRET_KEY, address_of, open_to_postgres, wait_for
+from world import LOCAL_POSTGRES, SAMPLES, SECRET_KEY, address_of, open_to_postgres, wait_for
 
-LOCAL_POSTGRES = pathlib.Path(__file__).resolve().parents[3] / "scripts/local-postgres.sh"
 MARK = "of-the-hostile-server"
 
 
@@ -252,7 +251,7 @@ def tls_postgres(tmp_path_factory):
         shutil.chown(key_file, "postgres")
 
     def certify(days=1, address="127.0.0.1"):
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = datetime.datetime.now(datetime.UTC)
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a server of the tests")])
         made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
         made = made.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=9))

@@ -1,35 +1,16 @@
 """What sluice writes where people look: terminals, pipes, logs."""
 
 import json
-import os
-import pty
 import re
 import subprocess
-import termios
 
 import boto3
 import pytest
 
+from terminal import on_a_terminal
 from world import ACCESS_KEY, REGION, SAMPLES, SECRET_KEY, wait_for
 
 TRACE, W3C_TRACE = "1-5759e988-bd862e3fe1be46a994272793", "0af7651916cd43dd8448eb211c80319c"
-
-
-def on_a_terminal(world, *arguments, columns=120, **changes):
-    """What a person at a terminal sees."""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, columns))
-    process = world.start(*arguments, env=world.environment(LANG="C.UTF-8", **changes), stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    seen = b""
-    try:
-        while part := os.read(ours, 65536):
-            seen += part
-    except OSError:  # the other end is closed
-        pass
-    os.close(ours)
-    process.wait(30)
-    return seen.decode()
 
 
 @pytest.fixture

@@ -4,16 +4,12 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import tempfile
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from world import LOCAL_POSTGRES, new_world
 
-from world import new_world  # noqa: E402
-
-SCRIPT = pathlib.Path(__file__).resolve().parents[3] / "scripts/local-postgres.sh"
 # The worst for privacy: every statement, and with each error its parameters, details and context.
 TALKATIVE = {
     "log_statement": "all",
@@ -33,14 +29,14 @@ def talkative_server(monkeypatch):
     options = [word for name, value in TALKATIVE.items() for word in ("-c", f"{name}={value}")]
     try:
         exports = subprocess.run(
-            [SCRIPT, folder / "server", "start", *options], check=True, stdout=subprocess.PIPE, text=True
+            [LOCAL_POSTGRES, folder / "server", "start", *options], check=True, stdout=subprocess.PIPE, text=True
         ).stdout
         for line in exports.splitlines():
             name, value = line.removeprefix("export ").split("=", 1)
             monkeypatch.setenv(name, value)
         yield folder / "server"
     finally:
-        subprocess.run([SCRIPT, folder / "server", "stop"], check=False)
+        subprocess.run([LOCAL_POSTGRES, folder / "server", "stop"], check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -49,6 +45,4 @@ def world(talkative_server, tmp_path):
     work = tmp_path / "left"
     work.mkdir()
     with new_world(pathlib.Path(os.environ["SLUICE_BIN"]).resolve(), work) as made:
-        made.server = talkative_server
-        made.restart_server = lambda: subprocess.run([SCRIPT, talkative_server, "revive"], check=True)
         yield made

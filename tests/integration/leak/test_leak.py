@@ -6,13 +6,14 @@ import os
 import re
 import secrets
 import signal
+import subprocess
 import urllib.request
 
 import pytest
 
+from queues import dead_letters
 from scan import forms, scan
-from test_bad_messages import dead_letters
-from world import wait_for
+from world import LOCAL_POSTGRES, wait_for
 
 MESSAGES = 50_000
 BAD_BODIES = 250
@@ -155,21 +156,21 @@ def run_through_faults(world, settled, goals, rest, **settings):
     assert process.wait(60) == 0
 
 
-def look_at_what_is_left(world, marks):
+def look_at_what_is_left(world, server, marks):
     """Neither the marks nor the keys; and the server's log has the errors, without what they are about."""
     world.sql("SELECT * FROM pg_stat_activity; CHECKPOINT")
     world.stop_queue()
-    world.restart_server()
-    left = [world.server / "data", world.folder]
+    subprocess.run([LOCAL_POSTGRES, server, "revive"], check=True)
+    left = [server / "data", world.folder]
     assert scan(left, [mark.encode() for mark in marks]) == []
     assert scan(left, parts_of_key(world.keys)) == []
-    log = (world.server / "data/log").read_text(errors="replace")
+    log = (server / "data/log").read_text(errors="replace")
     for state in REFUSING:
         assert f" {state}: " in log or f"{state}:" in log, state
     assert scan(left, [b"u4242"]), "what is not masked is there to be found"
 
 
-def test_nothing_raw_is_left_behind(world, tmp_path):
+def test_nothing_raw_is_left_behind(world, talkative_server, tmp_path):
     mark = secrets.token_hex(4)
     ip_mark, device_mark = f"RawIp{mark}x", f"RawDev{mark}x"
     refusing_table(world)
@@ -188,11 +189,11 @@ def test_nothing_raw_is_left_behind(world, tmp_path):
     reasons = {(reason, state) for reason, state in world.sql("SELECT DISTINCT reason, sqlstate FROM sluice.quarantine")}
     assert {state for _, state in reasons if state} == REFUSING.keys(), reasons
     assert len({reason for reason, state in reasons if not state}) >= 4, reasons
-    look_at_what_is_left(world, [ip_mark, device_mark])
+    look_at_what_is_left(world, talkative_server, [ip_mark, device_mark])
 
 
 @pytest.mark.parametrize("policy", ["dlq", "leave"])
-def test_bad_messages_are_in_the_dead_letter_queue_and_nowhere_else(world, tmp_path, policy):
+def test_bad_messages_are_in_the_dead_letter_queue_and_nowhere_else(world, talkative_server, tmp_path, policy):
     """There they are as they came: that is the policy. Nothing else of them is left, nor of the good ones."""
     messages = 10_000
     mark = secrets.token_hex(4)
@@ -218,14 +219,14 @@ def test_bad_messages_are_in_the_dead_letter_queue_and_nowhere_else(world, tmp_p
     told = json.dumps([letter.get("MessageAttributes", {}) for letter in letters])
     assert (policy == "dlq") == ("sluice.reason" in told)
     assert ip_mark not in told and device_mark not in told
-    look_at_what_is_left(world, [ip_mark, device_mark])
+    look_at_what_is_left(world, talkative_server, [ip_mark, device_mark])
 
 
-def test_what_is_not_masked_and_refused_is_in_the_server_s_log_unless_it_is_told_to_be_terse(world):
+def test_what_is_not_masked_and_refused_is_in_the_server_s_log_unless_it_is_told_to_be_terse(world, talkative_server):
     """Values of columns without a mask are the table's business; but a refused row's are nowhere else."""
     refusing_table(world)
     mark = f"Plain{secrets.token_hex(4)}"
-    server_log = world.server / "data/log"
+    server_log = talkative_server / "data/log"
 
     def refuse(n):
         one = world.folder.parent / "one.ndjson"

@@ -3,14 +3,11 @@
 import os
 import pathlib
 import subprocess
-import sys
 
 import pytest
 
-sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1] / "e2e")]
-
-from chromium import Chromium  # noqa: E402
-from world import new_world, wait_for  # noqa: E402
+from chromium import Chromium
+from world import new_world, wait_for
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 

@@ -1,4 +1,4 @@
-"""What an end-to-end test stands on."""
+"""What an end-to-end test stands on: the programs, a queue, a database."""
 
 import contextlib
 import itertools
@@ -15,6 +15,7 @@ import urllib.request
 DATA = pathlib.Path(__file__).resolve().parents[2] / "data"
 SAMPLES = DATA / "login-events" / "login-events.ndjson"
 EXAMPLES = pathlib.Path(__file__).resolve().parents[3] / "examples"
+LOCAL_POSTGRES = pathlib.Path(__file__).resolve().parents[3] / "scripts" / "local-postgres.sh"
 ACCESS_KEY, SECRET_KEY, REGION = "AKIATESTTESTTEST", "a-secret-of-the-tests", "eu-west-1"
 
 
@@ -27,6 +28,10 @@ class World:
         self.endpoint = None
         self._started = []
         self.keys = self.run("keygen", "k1", env={}).stdout.strip()
+        # What a fixture has chosen for its tests.
+        self.env = {}
+        self.role = None  # of PostgreSQL, by which sluice connects
+        self.pool = None  # the port of a pooler
 
     # -- the queue ---------------------------------------------------------------------------------------------------------
     def start_queue(self, *arguments):
@@ -89,7 +94,7 @@ class World:
             "AWS_REGION": REGION,
             "AWS_ENDPOINT_URL_SQS": self.endpoint,
             "SLUICE_QUEUE": "login-queue",
-            "SLUICE_KEYS": getattr(self, "keys", None),
+            "SLUICE_KEYS": self.keys,
             "PGDATABASE": self.database,
         }
         env |= {name: os.environ[name] for name in ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD") if name in os.environ}
