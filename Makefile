@@ -39,12 +39,13 @@ coverage: ## Lines of src/ that the tests run: build/coverage/html
 	@scripts/test.sh coverage
 fuzz: ## Each fuzzer for FUZZ_SECONDS (default 30)
 	@scripts/test.sh fuzz
-tidy: ## Format, house rules, shell scripts, clang-tidy
-	@scripts/test.sh format rules shell clang-tidy
+tidy: ## Format, house rules, shell scripts, Python, clang-tidy
+	@scripts/test.sh format rules shell python-lint clang-tidy
 bench: build ## Speed end to end beside plain COPY and other programs (20 minutes); writes bench/results
 	@bench/run.sh
 format: ## Rewrite the sources in the house's format
 	@git ls-files -z --cached --others --exclude-standard '*.cpp' '*.hpp' | xargs -0 clang-format-19 -i
+	@if [ -x build/venv/bin/ruff ]; then build/venv/bin/ruff format -q .; else echo "Python was left: scripts/test.sh python-lint installs ruff"; fi
 test-localstack: build ## The integration test against LocalStack, a queue that was written by others
 	@scripts/test.sh localstack
 test-compose: ## The image and compose.yaml, in a Docker of its own whose images are stand-ins (root)

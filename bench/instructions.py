@@ -15,15 +15,14 @@ import re
 import subprocess
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from e2e import drain
 from e2e.world import ROOT, World
 
 SMALL, LARGE = 5_000, 25_000
 OVER_MAX = 0.05
-COMMITTED = HERE / "instructions.json"
+COMMITTED = ROOT / "bench/instructions.json"
 FIXED = {
     "SLUICE_POLLERS_MIN": "4",
     "SLUICE_POLLERS_MAX": "4",

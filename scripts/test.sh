@@ -16,7 +16,7 @@ export LANG=C.UTF-8 LC_ALL=C.UTF-8
 root=$PWD
 preset=${PRESET:-release}
 functional="unit integration python crash demo"
-verify="rules format shell model gcc asan fuzz tsan clang-tidy bench"
+verify="rules format shell python-lint model gcc asan fuzz tsan clang-tidy bench"
 more="dev coverage localstack compose fresh arm64 reproducible"  # each by its name
 
 # As root, the database and some programs run as other users, who must be able to enter what is made for them.
@@ -68,7 +68,8 @@ threads() {
 }
 
 # Python's and JavaScript's packages for the tests, in build/, once for each state of their lists.
-packages() {
+packages() { python_packages && javascript_packages; }
+python_packages() {
   wanted=$(cksum tests/requirements.txt)
   if [ "$wanted" != "$(cat build/venv/installed 2>/dev/null)" ]; then
     rm -rf build/venv
@@ -76,6 +77,8 @@ packages() {
       build/venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt &&
       echo "$wanted" >build/venv/installed || return 1
   fi
+}
+javascript_packages() {
   from=tests/integration/foreign
   wanted=$(cat $from/package.json $from/package-lock.json | cksum)
   if [ "$wanted" != "$(cat build/javascript/installed 2>/dev/null)" ]; then
@@ -109,6 +112,14 @@ crash() {
 }
 
 format() { sources '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run -Werror; }
+# All of it, by pyproject.toml: the tests', the benchmark's, the documents'.
+python_lint() {
+  failures=0
+  build/venv/bin/ruff format --check . || failures=1
+  build/venv/bin/ruff check . || failures=1
+  build/venv/bin/mypy || failures=1
+  return $failures
+}
 shell() { sources '*.sh' .ci/run | xargs shellcheck -x -S warning; }
 rules() {
   python3 -m unittest discover -q -s tests/tidy -t tests/tidy && python3 tests/tidy/tidy.py &&
@@ -217,6 +228,7 @@ group() {
     demo) step "demo" scripts/demo.sh ;;
     rules) step "house rules" rules ;;
     format) step "format" format ;;
+    python-lint) step "Python packages" python_packages && step "Python: format, lint, types" python_lint ;;
     model) step "model" python3 tests/model/check.py ;;
     shell) step "shell scripts" shell ;;
     dev) build dev && step "dev: unit" unit dev ;;

@@ -56,16 +56,14 @@ def of_ctest(log):
 
 
 def of_pytest(log):
-    found = []
-    for match in PYTEST.finditer(log):
-        found.append(
-            (
-                match["test"],
-                reason((match["reason"] or "").replace("\\n", "\n")),
-                f"scripts/test.sh pytest {shlex.quote(match['test'])}",
-            )
+    return [
+        (
+            match["test"],
+            reason((match["reason"] or "").replace("\\n", "\n")),
+            f"scripts/test.sh pytest {shlex.quote(match['test'])}",
         )
-    return found
+        for match in PYTEST.finditer(log)
+    ]
 
 
 def of_compiler(log):

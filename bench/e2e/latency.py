@@ -25,7 +25,7 @@ class Sender:
         answer = self._connection.getresponse()
         body = answer.read()
         if answer.status != 200:
-            raise RunFailed(f"{operation}: {answer.status} {body[:200]}")
+            raise RunFailed(f"{operation}: {answer.status} {body[:200]!r}")
         return json.loads(body)
 
     def send(self, lines):

@@ -47,7 +47,7 @@ def _bars(axes, bars, label, log):
     bars = [b for b in bars if b[1] is not None]
     if not bars:
         return False
-    names, values, colours = zip(*bars)
+    names, values, colours = zip(*bars, strict=True)
     drawn = axes.barh(names, values, color=colours, log=log)
     axes.bar_label(drawn, labels=[f"{v:,.0f}" if v >= 100 else f"{v:.1f}" for v in values], padding=3)
     axes.invert_yaxis()
@@ -95,8 +95,8 @@ def _line(e, axes, points, x_label):
         return False
     x = [at for at, _ in points]
     y = [entry["median"]["messages_per_s"] for _, entry in points]
-    low = [v - entry["spread"]["messages_per_s"][0] for v, (_, entry) in zip(y, points)]
-    high = [entry["spread"]["messages_per_s"][1] - v for v, (_, entry) in zip(y, points)]
+    low = [v - entry["spread"]["messages_per_s"][0] for v, (_, entry) in zip(y, points, strict=True)]
+    high = [entry["spread"]["messages_per_s"][1] - v for v, (_, entry) in zip(y, points, strict=True)]
     axes.errorbar(x, y, yerr=[low, high], marker="o", capsize=3, color=OURS)
     axes.set_xticks(x)
     axes.set_ylim(bottom=0)

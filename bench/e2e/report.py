@@ -23,9 +23,11 @@ def write(everything, short, folder):
     rounds = f"{about['repeat']} rounds" if about["repeat"] > 1 else "one round"
     parts = [
         "# Measured",
-        f"On {about['date'][:10]}, commit {about['commit']}, {about['machine']}; PostgreSQL {about['versions']['postgres']}. "
-        "Queue, database and programs share that machine and talk over loopback. "
-        f"Medians of {rounds}; in brackets the least and the most. Every run's rows were checked before its rate was taken.",
+        (
+            f"On {about['date'][:10]}, commit {about['commit']}, {about['machine']}; PostgreSQL {about['versions']['postgres']}. "
+            "Queue, database and programs share that machine and talk over loopback. "
+            f"Medians of {rounds}; in brackets the least and the most. Every run's rows were checked before its rate was taken."
+        ),
         f"**{about['note']}**" if about["note"] else "",
         _headline(short),
         _cases(everything),

@@ -1,6 +1,7 @@
 """Runs everything, in rounds, so that what disturbs the machine for a while disturbs all alike."""
 
 import datetime
+import functools
 import statistics
 import subprocess
 import sys
@@ -34,12 +35,12 @@ class Suite:
             for case in CASES:
                 # The backlog is about memory, which does not vary: once is enough.
                 if self._wanted(case.name) and not (case.name == "backlog" and repetition > 0):
-                    self._record("cases", case.name, case.what, lambda: case.run(self._world, self._options.scale))
+                    self._record("cases", case.name, case.what, functools.partial(case.run, self._world, self._options.scale))
                     if case.name == MAIN:
                         self._ceilings()
             for peer in runnable:
                 if not peer.missing:
-                    self._record("peers", peer.name, "", lambda: self._peer(peer))
+                    self._record("peers", peer.name, "", functools.partial(self._peer, peer))
             self._latencies()
         for group in self.results.values():
             for entry in group.values():
@@ -70,7 +71,9 @@ class Suite:
             if parts not in self._files:
                 self._files[parts] = ceiling.files(self._world, parts)
         for name, (what, parts, ledger) in CEILINGS.items():
-            self._record("ceilings", name, what, lambda: ceiling.run(self._world, *self._files[parts], ledger))
+            pairs, rows = self._files[parts]
+            measure = functools.partial(ceiling.run, self._world, pairs, rows, ledger)
+            self._record("ceilings", name, what, measure)
 
     def _peer(self, peer):
         load = self._world.workload(max(int(peer.messages * self._options.scale), 200))

@@ -16,10 +16,10 @@ class Cluster:
         # Whose parent has died becomes our child: we learn when a killed server is gone, or the next one takes it for alive.
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._folder = folder / "postgres"
-        self._run = lambda action: (
-            subprocess.run([SCRIPT, self._folder, action], check=True, capture_output=True, text=True).stdout
-        )
         self.env = dict(re.findall(r"export (\w+)=(.*)", self._run("start")))
+
+    def _run(self, action):
+        return subprocess.run([SCRIPT, self._folder, action], check=True, capture_output=True, text=True).stdout
 
     def kill(self):
         """kill -9 of the server and all its children. Stopped first, it cannot make another while they are counted."""

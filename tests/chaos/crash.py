@@ -20,15 +20,17 @@ import sys
 import tempfile
 import threading
 import time
+from typing import Any
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/integration/support"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration/support"))
 
 from cluster import Cluster
 from gate import COMMITTED, COPY_ASKED, Gate
 from loads import LOADS
 from pooler import pgbouncer
 from world import new_world, wait_for
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 FAULTS = {
     "duplicate_rate": 0.05,
@@ -124,7 +126,7 @@ class Crash:
         self._choose = random.Random(seed)
         self.messages = load(world.endpoint, random.Random(seed + 1))
         self._gates = [Gate(upstream), Gate(upstream)]
-        self._processes = [None, None]
+        self._processes: list[Any] = [None, None]  # of subprocess.Popen
         self.counts = collections.Counter()
         self.aimed, self.missed = collections.Counter(), collections.Counter()  # by point, and all
         self._server_was_killed = False

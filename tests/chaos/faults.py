@@ -13,6 +13,9 @@ class Fault:
         self.gate = gate
         self.met, self.over = threading.Event(), threading.Event()
 
+    def act(self, link, from_server, data):
+        raise NotImplementedError
+
     def begin(self):
         self.gate.fault = self.act
 

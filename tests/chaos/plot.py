@@ -6,7 +6,10 @@ WIDTH, PANEL, LEFT, TOP = 760, 110, 70, 34
 def draw(file, rows, faults, figures):
     """`rows`: (second, {figure: value}); `faults`: (second, name); `figures`: {figure: label}."""
     end = rows[-1][0] or 1
-    x = lambda second: LEFT + (WIDTH - LEFT - 10) * second / end
+
+    def x(second):
+        return LEFT + (WIDTH - LEFT - 10) * second / end
+
     height = TOP + len(figures) * PANEL + 24
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="11">',
@@ -16,7 +19,10 @@ def draw(file, rows, faults, figures):
     for i, (figure, label) in enumerate(figures.items()):
         most = max(row[figure] for _, row in rows) * 1.1 or 1
         bottom = TOP + (i + 1) * PANEL - 14
-        y = lambda value: bottom - (PANEL - 34) * value / most
+
+        def y(value, bottom=bottom, most=most):
+            return bottom - (PANEL - 34) * value / most
+
         out += [f'<path d="M{x(at):.1f} {bottom}v{34 - PANEL}" stroke="#ddd"/>' for at, _ in faults]
         points = " ".join(f"{x(at):.1f},{y(row[figure]):.1f}" for at, row in rows)
         out += [

@@ -47,7 +47,7 @@ class Service:
 
     def stop(self):
         self.process.terminate()
-        out, err = self.process.communicate(timeout=30)
+        _, err = self.process.communicate(timeout=30)
         assert self.process.returncode == 0, (err, self._log.read_text())
 
 

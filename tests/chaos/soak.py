@@ -19,8 +19,7 @@ import threading
 import time
 import urllib.parse
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/integration/support"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration/support"))
 
 from cluster import Cluster
 from faults import FAULTS
@@ -28,6 +27,8 @@ from gate import Gate
 from messages import QUEUE, Messages, refuse_some
 from plot import draw
 from world import new_world, wait_for
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 PER_SECOND = 500
 BACKLOG = 100_000  # worked off at first, when each buffer has become as large as it will ever be

@@ -16,7 +16,7 @@ def unknown(written, read, path=""):
         for name, value in written.items():
             yield from unknown(value, read[name], f"{path}/{name}") if name in read else [f"{path}/{name}"]
     elif isinstance(written, list) and isinstance(read, list) and len(written) == len(read):
-        for i, (one, other) in enumerate(zip(written, read)):
+        for i, (one, other) in enumerate(zip(written, read, strict=True)):
             yield from unknown(one, other, f"{path}/{i}")
     elif written != read:
         yield path

@@ -134,7 +134,7 @@ def test_credentials_that_end_in_mid_run_are_replaced_and_nothing_fails(world, t
     endpoint.delay_s = 0.2
     for n in range(1, 6):
         world.ok("send", SAMPLES, env=sender)
-        wait_for(lambda: world.count("sluice.ledger") == n * 100, f"batch {n}", process=running)
+        wait_for(lambda n=n: world.count("sluice.ledger") == n * 100, f"batch {n}", process=running)
         time.sleep(1.5)
         endpoint.refusals = 1  # the second try gives them
     running.terminate()
@@ -182,6 +182,7 @@ class AskingPostgres:
     ASK_PASSWORD = b"R\0\0\0\x08\0\0\0\x03"
 
     def __init__(self, certificate, key):
+        self.certificate = certificate
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate, key)
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -243,7 +244,6 @@ def rds(tmp_path):
         capture_output=True,
     )
     server = AskingPostgres(certificate, key)
-    server.certificate = certificate
     yield server
     server.close()
 

@@ -72,7 +72,10 @@ def test_the_compatibility_profile_gives_the_golden_rows(world):
             for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         ]
     assert len(wanted) == 99
-    key = lambda row: [v or "" for v in row]
+
+    def key(row):
+        return [v or "" for v in row]
+
     assert sorted(rows, key=key) == sorted(wanted, key=key)
     assert done.stderr.count('"event":"bodies_not_kept"') == 1
     assert world.sql("SELECT reason, body IS NULL FROM sluice.quarantine") == [["missing_field", "t"]]

@@ -36,7 +36,7 @@ def queue(world):
 
 def notification(record, **attributes):
     """What SNS puts into a queue that is subscribed without raw delivery."""
-    body = {
+    body: dict[str, object] = {
         "Type": "Notification",
         "MessageId": str(uuid.uuid4()),
         "TopicArn": TOPIC,
@@ -304,7 +304,7 @@ def test_every_type_of_the_reference_is_created_and_loaded(world, queue):
         "ip_token = peer_token, tenant, attempt FROM all_types"
     )
     [hidden] = world.sql("SELECT address_hidden, host(network_hidden) FROM all_types")
-    for scheme, token in zip(("ipcrypt_deterministic", "ipcrypt_pfx"), hidden):
+    for scheme, token in zip(("ipcrypt_deterministic", "ipcrypt_pfx"), hidden, strict=True):
         assert world.ok("mask", "10.0.0.2", "--scheme", scheme, "--domain", "login_ip").stdout == token + "\n"
 
     assert row == [

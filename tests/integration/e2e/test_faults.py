@@ -39,10 +39,11 @@ def least(world):
 
 
 class Running:
-    """sluice run, with its log in a file; ended by `stop`."""
+    """sluice run, with its log in a file, and the gate before its database if there is one; ended by `stop`."""
 
-    def __init__(self, world, **env):
+    def __init__(self, world, gate=None, **env):
         self.world = world
+        self.gate = gate
         self.log = world.folder / "run.log"
         with open(self.log, "wb") as log:
             self.process = world.start("run", env=world.env | env, stdout=log, stderr=log, text=False)
@@ -70,7 +71,10 @@ def test_a_body_that_never_comes_as_it_was_sent_is_set_aside_and_a_drain_ends(le
     least.restart_queue("--queue", "login-queue,VisibilityTimeout=5")
     least.ok("send", SAMPLES)
     peer = urllib.parse.urlsplit(least.endpoint)
-    tear = lambda link, from_server, data: data.replace(b"oops_wrong", b"oopz_wrong") if from_server else data
+
+    def tear(link, from_server, data):
+        return data.replace(b"oops_wrong", b"oopz_wrong") if from_server else data
+
     with Gate((peer.hostname, peer.port), tear) as gate:
         done = least.ok("drain", env=least.environment(AWS_ENDPOINT_URL_SQS=f"http://{gate.host}:{gate.port}"), timeout=60)
     assert "wrong_digest" in done.stdout
@@ -85,7 +89,10 @@ def test_a_body_that_never_comes_as_it_was_sent_is_set_aside_and_a_drain_ends(le
 def test_messages_of_a_queue_without_their_time_are_remembered(least):
     least.ok("send", SAMPLES, "--create")
     peer = urllib.parse.urlsplit(least.endpoint)
-    hide = lambda link, from_server, data: data.replace(b"SentTimestamp", b"SomeTimestamp") if from_server else data
+
+    def hide(link, from_server, data):
+        return data.replace(b"SentTimestamp", b"SomeTimestamp") if from_server else data
+
     with Gate((peer.hostname, peer.port), hide) as gate:
         done = least.ok("drain", env=least.environment(AWS_ENDPOINT_URL_SQS=f"http://{gate.host}:{gate.port}"))
     assert done.stderr.count("sent_timestamp_missing") == 1
@@ -146,8 +153,10 @@ FAULTS = {
         "ALTER ROLE {role} RESET default_transaction_read_only",
     ),
     "53100": (
-        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$;"
-        "CREATE TRIGGER full_disk BEFORE INSERT ON user_logins FOR EACH ROW EXECUTE FUNCTION full_disk()",
+        (
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$;"
+            "CREATE TRIGGER full_disk BEFORE INSERT ON user_logins FOR EACH ROW EXECUTE FUNCTION full_disk()"
+        ),
         "DROP TRIGGER full_disk ON user_logins",
     ),
 }
@@ -271,11 +280,10 @@ def holding(least):
     with PostgresGate(least.env) as gate:
         gate.hold_commits()
         made = Running(
-            least, PGHOST=gate.host, PGPORT=str(gate.port), PGSSLMODE="disable", SLUICE_LOADERS="1", SLUICE_BATCH_ROWS="50"
+            least, gate, PGHOST=gate.host, PGPORT=str(gate.port), PGSSLMODE="disable", SLUICE_LOADERS="1", SLUICE_BATCH_ROWS="50"
         )
         made.wait_for(lambda: gate.held == 1 and queue(least)["in_flight"] == 100, "all to be held")
         assert 0 < least.count("user_logins") < 99
-        made.release = gate.release
         yield made
 
 
@@ -284,7 +292,7 @@ def test_messages_that_are_held_while_their_queue_is_purged_are_loaded(holding):
     sqs = client(world)
     sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName="login-queue")["QueueUrl"])
     assert world.left("login-queue") == 0
-    holding.release()
+    holding.gate.release()
     holding.wait_for(lambda: world.count("user_logins") == 99, "the rows that were held")
     assert holding.stop() == 0
     assert not holding.says("settle_failed")
@@ -298,7 +306,7 @@ def test_messages_that_are_held_while_their_queue_is_deleted_are_loaded_before_i
     sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName="login-queue")["QueueUrl"])
     time.sleep(1)
     assert holding.process.poll() is None
-    holding.release()
+    holding.gate.release()
     code, log = holding.ended()
     assert code == 1
     assert "login-queue does not exist" in log

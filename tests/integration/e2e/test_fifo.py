@@ -67,7 +67,7 @@ def test_two_processes_keep_the_order(fifo):
     small = fifo.env | {"SLUICE_BATCH_ROWS": "10"}
     both = [fifo.start("drain", env=small) for _ in range(2)]
     for process in both:
-        out, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
     check_order(fifo)
 
@@ -80,7 +80,7 @@ def test_a_process_that_is_killed_beside_another_keeps_the_order(fifo):
     wait_for(lambda: fifo.count("events") > 100, "some rows", process=killed)
     killed.kill()
     killed.communicate()
-    out, err = other.communicate(timeout=120)
+    _, err = other.communicate(timeout=120)
     assert other.returncode == 0, err
     check_order(fifo)
 

@@ -149,7 +149,7 @@ def test_rows_are_opened_by_a_condition_whatever_it_holds(ringed):
     token = ringed.ok("mask", "10.0.0.1", env=env(ringed)).stdout.strip()
     hostile = "x' OR '1'='1"
     for user, locale in ((hostile, "de"), ("U2", "fr")):
-        ringed.sql("INSERT INTO user_logins (user_id, masked_ip, locale) VALUES ($q$%s$q$, '%s', '%s')" % (user, token, locale))
+        ringed.sql(f"INSERT INTO user_logins (user_id, masked_ip, locale) VALUES ($q${user}$q$, '{token}', '{locale}')")
     arguments = ["unmask", "--reason", "ticket 7", "--column", "masked_ip"]
     assert ringed.ok(*arguments, "--where", f"user_id={hostile}", env=env(ringed)).stdout == "10.0.0.1\n"
     assert ringed.ok(*arguments, "--where", "user_id=U2", "--where", "locale=de", env=env(ringed)).stdout == ""

@@ -110,6 +110,6 @@ def test_metrics_that_are_not_read_stop_nothing(world, pipe):
     running = world.start("run", env=env, stdout=pipe.theirs)
     wait_for(lambda: world.count("sluice.ledger") == 100, "all to be loaded", process=running)
     running.send_signal(signal.SIGTERM)  # the last document is written now
-    out, err = running.communicate(timeout=10)
+    _, err = running.communicate(timeout=10)
     assert running.returncode == 0, err
     pipe.close()

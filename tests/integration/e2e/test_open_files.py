@@ -26,7 +26,7 @@ def test_with_few_files_each_message_is_received_and_deleted_once(world, files, 
     queue = f"login-queue:{SAMPLES}:{messages}"
     world.restart_queue("--queue", "login-queue,VisibilityTimeout=30", "--fill", queue, "--latency-ms", "150")
     world.ok("init-db")
-    code, out, err = drain_with(world, files, SLUICE_THREADS=str(threads), SLUICE_MODE="at_least_once")
+    code, _, err = drain_with(world, files, SLUICE_THREADS=str(threads), SLUICE_MODE="at_least_once")
     assert code == 0, err
     stats = world.stats()["queues"]["login-queue"]
     assert stats["visible"] + stats["in_flight"] == 0

@@ -174,7 +174,10 @@ def test_times_are_utc_whatever_the_server_s_zone_is(full):
         "SELECT to_char(now() AT TIME ZONE 'UTC' - interval '1 hour', 'YYYY-MM-DD HH24:MI'), "
         "to_char(now() AT TIME ZONE 'UTC' + interval '1 hour', 'YYYY-MM-DD HH24:MI')"
     )
-    count = lambda *filter: full.ok("quarantine", "list", "--limit", 1, *filter).stdout.splitlines()[-1]
+
+    def count(*limits):
+        return full.ok("quarantine", "list", "--limit", 1, *limits).stdout.splitlines()[-1]
+
     assert count("--since", hour_ago) == "1 of 49 entries"
     assert count("--since", in_an_hour) == "0 of 0 entries"
     assert count("--until", in_an_hour) == "1 of 49 entries"

@@ -53,7 +53,11 @@ def test_memory_is_kept_out_of_swap_space_where_that_is_allowed(world, may_lock)
     log = world.folder / "sluice.log"
     env = world.environment(HOME="/", SLUICE_ADMIN="127.0.0.1:0", SLUICE_LOG_FORMAT="json", SLUICE_WAIT="1s")
     as_nobody = {} if may_lock or os.getuid() != 0 else {"user": 65534}
-    limit = lambda: None if may_lock else resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
+
+    def limit():
+        if not may_lock:
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
+
     with open(log, "wb") as out:
         running = world.start("run", env=env, stdout=out, stderr=out, preexec_fn=limit, **as_nobody)
     try:
@@ -210,7 +214,10 @@ def test_a_hostile_queue_server_costs_no_message_no_memory_and_shows_no_text(wor
     else:
         assert done.returncode == 0 and left == 0, done
     honest = world.ok("drain")
-    resident = lambda text: int(text.split("message, ")[1].split(" MiB resident")[0])
+
+    def resident(text):
+        return int(text.split("message, ")[1].split(" MiB resident")[0])
+
     assert resident(done.stdout) < resident(honest.stdout) + 80
     assert (world.count("user_logins"), world.count("sluice.quarantine")) == (99, 1)
 
@@ -257,8 +264,8 @@ def tls_postgres(tmp_path_factory):
         made = made.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=9))
         made = made.not_valid_after(now + datetime.timedelta(days=days))
         names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
-        made = made.add_extension(names, critical=False).sign(key, hashes.SHA256())
-        certificate_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        signed = made.add_extension(names, critical=False).sign(key, hashes.SHA256())
+        certificate_file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
     certify()
     options = ["-c", "ssl=on", "-c", f"ssl_cert_file={certificate_file}", "-c", f"ssl_key_file={key_file}"]

@@ -22,7 +22,7 @@ def test_a_signal_in_the_middle_of_100000_messages_loses_and_doubles_nothing(wor
     draining = world.start("drain")
     wait_for(lambda: deleted(world) > 5_000, "some to be deleted", process=draining)
     draining.send_signal(how)
-    out, err = draining.communicate(timeout=30)
+    _, err = draining.communicate(timeout=30)
     assert draining.returncode == 0, err
     first = world.count("user_logins")
     assert 0 < first < 99_000
@@ -62,13 +62,17 @@ def test_a_signal_while_it_starts_ends_it_with_0(world):
     world.ok("init-db")
     world.ok("send", SAMPLES, "--create")
     asked = threading.Event()
-    silent = lambda *_: asked.set() or b""
+
+    def silent(*_):
+        asked.set()
+        return b""
+
     env = world.environment()
     with Gate((env["PGHOST"], int(env["PGPORT"])), silent) as gate:
         starting = world.start("run", env=env | {"PGHOST": gate.host, "PGPORT": str(gate.port)})
         assert asked.wait(20)
         starting.send_signal(signal.SIGTERM)
-        out, err = starting.communicate(timeout=3)
+        _, err = starting.communicate(timeout=3)
     assert starting.returncode == 0, err
     assert world.stats()["queues"]["login-queue"]["visible"] == 100
 
@@ -108,7 +112,7 @@ def test_no_delete_is_sent_before_its_commit_is_confirmed(world):
         time.sleep(1)
         assert deleted(world) == 0
         gate.release()
-        out, err = draining.communicate(timeout=60)
+        _, err = draining.communicate(timeout=60)
         assert draining.returncode == 0, err
     assert deleted(world) == 100
     assert world.count("user_logins") == 99
@@ -123,11 +127,14 @@ def test_a_stop_that_waits_for_a_commit_in_vain_gives_back_what_it_holds(world):
         changes = {"SLUICE_DRAIN_MAX": "5s", "SLUICE_LOADERS": "1", "SLUICE_BATCH_ROWS": "50", "SLUICE_ADMIN": "off"}
         env = world.environment(PGHOST=gate.host, PGPORT=str(gate.port), PGSSLMODE="disable", **changes)
         running = world.start("run", env=env)
-        all_held = lambda: gate.held == 1 and world.stats()["queues"]["login-queue"]["in_flight"] == 100
+
+        def all_held():
+            return gate.held == 1 and world.stats()["queues"]["login-queue"]["in_flight"] == 100
+
         wait_for(all_held, "all to be held", process=running)
         started = time.monotonic()
         running.send_signal(signal.SIGTERM)
-        out, err = running.communicate(timeout=20)
+        _, err = running.communicate(timeout=20)
         assert running.returncode == 0, err
         assert time.monotonic() - started < 10
     assert deleted(world) == 0

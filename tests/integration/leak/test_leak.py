@@ -46,7 +46,7 @@ def refusing_table(world):
 def bodies(ip_mark, device_mark, messages):
     refused = list(REFUSING.values())
     for n in range(messages):
-        body = {
+        body: dict[str, object] = {
             "user_id": f"u{n}",
             "app_version": "2.3.0",
             "device_type": "android",
@@ -230,7 +230,7 @@ def test_what_is_not_masked_and_refused_is_in_the_server_s_log_unless_it_is_told
 
     def refuse(n):
         one = world.folder.parent / "one.ndjson"
-        body = {
+        body: dict[str, object] = {
             "user_id": f"{mark}u{n}",
             "app_version": "13.0.0",
             "device_type": "d",

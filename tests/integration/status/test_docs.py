@@ -39,15 +39,14 @@ def expressions(repository):
         for target in panel.get("targets", []):
             yield panel["title"], target["expr"]
     rules = (repository / "deploy/alarms/prometheus-rules.yaml").read_text()
-    for name, expression in re.findall(r"- alert: (\w+)\n\s+expr: (.+)", rules):
-        yield name, expression
+    yield from re.findall(r"- alert: (\w+)\n\s+expr: (.+)", rules)
 
 
 def test_promtool_accepts_the_metrics(play):
     base, _ = play()
     with urllib.request.urlopen(base + "/metrics", timeout=5) as answer:
         text = answer.read()
-    checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, timeout=60)
+    checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, timeout=60, check=False)
     assert checked.returncode == 0, checked.stderr.decode()
 
 

@@ -105,10 +105,9 @@ def test_it_says_where_messages_are_that_cannot_become_rows(play, browser, bad_m
     browser.open(base + "/")
     browser.wait_for("document.getElementById('set_aside').innerText.match(/[1-9]/)")
     assert ("in the quarantine" in text(browser, "set_aside-title")) == (bad_messages == "quarantine")
-    browser.value(
-        """(() => { show_notices({now_ms: 0, bad_messages: "%s", set_aside_by_reason: %s, notices: []}); })()"""
-        % (bad_messages, "[]" if bad_messages == "leave" else '[{reason: "not_json", messages: 1}]')
-    )
+    reasons = [] if bad_messages == "leave" else [{"reason": "not_json", "messages": 1}]
+    shown = {"now_ms": 0, "bad_messages": bad_messages, "set_aside_by_reason": reasons, "notices": []}
+    browser.value(f"(() => {{ show_notices({json.dumps(shown)}); }})()")
     assert where in browser.value("document.getElementById('reasons').closest('section').innerText")
 
 

@@ -73,7 +73,7 @@ class World:
         own path they would be in schema sluice."""
         command = ["psql", "-XqAt", "-F", "\x1f", "-P", "null=\x02", "-v", "ON_ERROR_STOP=1", "-d", database or self.database]
         env = os.environ | {"PGOPTIONS": "-c search_path=public"}
-        done = subprocess.run([*command, "-c", statement], env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*command, "-c", statement], env=env, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         return [[None if v == "\x02" else v for v in line.split("\x1f")] for line in done.stdout.splitlines()]
 
