@@ -304,7 +304,7 @@ def test_messages_that_are_held_while_their_queue_is_deleted_are_loaded_before_i
     world = holding.world
     sqs = client(world)
     sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName="login-queue")["QueueUrl"])
-    time.sleep(1)
+    time.sleep(1)  # it says what it met when it ends
     assert holding.process.poll() is None
     holding.gate.release()
     code, log = holding.ended()

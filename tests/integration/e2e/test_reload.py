@@ -143,7 +143,9 @@ def test_what_is_held_under_the_old_key_is_shown_until_it_is_committed(world):
     """A transaction that waits for a lock was masked before the new key came, and is committed long after."""
     ring = world.folder / "keys.toml"
     ring.write_text(world.keys + "\n")
-    env = world.environment(SLUICE_KEYS=None, SLUICE_KEYS_FILE=str(ring), SLUICE_ADMIN="127.0.0.1:0", SLUICE_LOG_FORMAT="json")
+    env = world.environment(
+        SLUICE_KEYS=None, SLUICE_KEYS_FILE=str(ring), SLUICE_ADMIN="127.0.0.1:0", SLUICE_WAIT="1s", SLUICE_LOG_FORMAT="json"
+    )
     world.ok("init-db", env=env)
     world.ok("send", SAMPLES, "--create")
     log = world.folder / "run.log"
@@ -169,7 +171,7 @@ def test_what_is_held_under_the_old_key_is_shown_until_it_is_committed(world):
             change("add", "k2")
             assert metric("sluice_oldest_key_held")[0] == "k1"
             change("primary", "k2")
-            time.sleep(1)
+            world.wait_for_polls(process)
             assert metric("sluice_masking_info")[0] == "k2"
             assert metric("sluice_oldest_key_held")[0] == "k1", "the transaction that waits"
             assert '"old_key_let_go"' not in log.read_text()

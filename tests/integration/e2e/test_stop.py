@@ -109,7 +109,7 @@ def test_no_delete_is_sent_before_its_commit_is_confirmed(world):
         gate.hold_commits()
         draining = world.start("drain", env=world.environment(PGHOST=gate.host, PGPORT=str(gate.port), PGSSLMODE="disable"))
         wait_for(lambda: gate.held > 0, "a commit to be held", process=draining)
-        time.sleep(1)
+        world.wait_for_polls(draining)
         assert deleted(world) == 0
         gate.release()
         _, err = draining.communicate(timeout=60)

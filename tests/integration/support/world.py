@@ -62,6 +62,11 @@ class World:
         stats = self.stats()["queues"][queue]
         return stats["visible"] + stats["in_flight"]
 
+    def wait_for_polls(self, process, more=2):
+        """Until so many receives have begun from now on: what would happen at once has happened."""
+        wanted = self.stats()["requests"]["ReceiveMessage"] + more
+        wait_for(lambda: self.stats()["requests"]["ReceiveMessage"] >= wanted, f"{more} more polls", process=process)
+
     def set_faults(self, **faults):
         """Instead of those that there were: none, with none named."""
         request = urllib.request.Request(f"{self.endpoint}/control/faults", json.dumps(faults).encode(), method="POST")
