@@ -157,11 +157,13 @@ def decisions(tree):
         record = re.match(rf"({number:04d})\. (.+)", title)
         status = re.match(r"(\d{4}-\d\d-\d\d), (accepted|superseded by \[\d{4}\])", start)
         if not record or not status:
-            yield Finding(DECISIONS, 0, f"{title}: its heading is not '## {number:04d}. Title', or its first line no date and status")
+            yield Finding(
+                DECISIONS, 0, f"{title}: its heading is not '## {number:04d}. Title', or its first line no date and status"
+            )
             return
         records.append((record[1], record[2], status[1]))
-    for number, title, _ in sorted(set(index) ^ set(records)):
-        yield Finding(DECISIONS, 0, f"{number} {title}: the index and the records differ")
+    for name, title, _ in sorted(set(index) ^ set(records)):
+        yield Finding(DECISIONS, 0, f"{name} {title}: the index and the records differ")
 
 
 RULES = [words, links, commands, settings, settings_table, plan_words, reasons, model_rules, decisions, changelog]
