@@ -177,7 +177,7 @@ bool refusal_search::start_next_round() {
     } else if (rivals_too && has_rival(each.second.sqlstate)) {
       rivals.push_back(each.first);
     } else {
-      segment_.refuse(each.first, std::move(each.second));
+      mark(each.first, std::move(each.second));
     }
   }
   found_ = std::move(left);
@@ -215,14 +215,24 @@ bool refusal_search::start_next_events() {
 }
 
 void refusal_search::refuse_all(refusals& list) {
-  for (auto& [message, why] : list) segment_.refuse(message, std::move(why));
+  for (auto& [message, why] : list) mark(message, std::move(why));
   list.clear();
 }
 
-/// With those of the loads before, if this one has no row either.
+void refusal_search::mark(std::size_t message, copy::refusal why) {
+  marked_in_a_row_ = marked_ == why.sqlstate ? marked_in_a_row_ + 1 : 1;
+  marked_ = why.sqlstate;
+  segment_.refuse(message, std::move(why));
+}
+
+/// With those of the loads before, if this one has no row either. Of a business key each pass tries other
+/// messages, and so does what begins again: all that were marked count.
 bool refusal_search::refuses_too_many() const {
-  if (any_taken_ || history_ == nullptr || in_a_row_ == 0) return false;
-  return history_->refused_in_a_row(state_) + in_a_row_ > load_history::refusals_max;
+  if (any_taken_ || history_ == nullptr) return false;
+  const auto over = [&](const std::string& state, std::size_t here) {
+    return here > 0 && history_->refused_in_a_row(state) + here > load_history::refusals_max;
+  };
+  return over(state_, in_a_row_) || over(marked_, marked_in_a_row_);
 }
 
 }  // namespace sluice::pg

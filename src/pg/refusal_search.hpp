@@ -95,6 +95,7 @@ class refusal_search {
   bool start_next_events();
   void start(std::vector<std::size_t> messages);
   void refuse_all(refusals& list);
+  void mark(std::size_t message, copy::refusal why);
   bool refuses_too_many() const;
 
   copy::segment& segment_;
@@ -118,8 +119,10 @@ class refusal_search {
   std::size_t refused_before_ = 0;  ///< of the segment, when the transaction began
 
   // Whose fault it is.
-  std::string state_;                ///< of the last refusals in a row
-  std::size_t in_a_row_ = 0;         ///< in this pass
+  std::string state_;         ///< of the last refusals in a row
+  std::size_t in_a_row_ = 0;  ///< in this pass
+  std::string marked_;        ///< the SQLSTATE of the last messages marked, in all passes
+  std::size_t marked_in_a_row_ = 0;
   std::size_t unproven_ = 0;         ///< refusals that name no cause, since a row was taken
   std::set<std::string> suspects_;   ///< their SQLSTATEs
   std::size_t prove_at_ = 0;         ///< ask for a proof before there are more

@@ -57,6 +57,7 @@ class batch_pool {
   /// Back to the free ones, empty.
   void release(batch& b);
 
+  std::size_t free() const noexcept { return free_; }  ///< batches
   bool has_room() const noexcept { return filling_ != nullptr || free_ > 0; }
   bool idle() const noexcept {
     return free_ + (filling_ != nullptr && filling_->rows.empty() ? 1 : 0) == batches_.size();

@@ -63,6 +63,7 @@ class lane {
   void call_pollers();
   awaitable<void> poll();
   std::size_t receives_max() const;
+  std::size_t messages_max() const;
   void receive_fewer(std::size_t most);
   void note_size(std::span<const sqs::message> reply) noexcept;
   void call_for_help(steady_time now);

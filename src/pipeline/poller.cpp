@@ -55,7 +55,7 @@ awaitable<void> lane::poll() {
 
   while (!stopping()) {
     database_health::permit permit;  // ends when what came is in a batch
-    if (polling_ < receives_max() && may_receive()) permit.take(health_, options_.receive_max);
+    if (polling_ < receives_max() && may_receive()) permit.take(health_, messages_max());
     if (permit.messages() == 0) {
       permit.release();
       const auto parked = clock::now();
@@ -108,6 +108,15 @@ awaitable<void> lane::poll() {
     }
     connection->release();
   }
+}
+
+// What is on trial is held until it is loaded, and what finds no batch goes back, at the price of a receive.
+// So none is asked for that may find none, whatever the polls in flight bring.
+std::size_t lane::messages_max() const {
+  if (health_.trusted()) return options_.receive_max;
+  const std::size_t room = pool_.free() * options_.segment.rows_max;
+  const std::size_t coming = polling_ * options_.receive_max;
+  return room > coming ? std::min(options_.receive_max, room - coming) : 0;
 }
 
 // What waits in replies has a limit, too, as large bodies are a hundred times what small ones are.

@@ -7,11 +7,13 @@
 namespace tests {
 
 /// One run of the whole pipeline in simulated time, all of it chosen by `seed`: messages, options, processes,
-/// and what fails, is slow, never answers, answers after it was given up, is delivered twice, or crashes.
-/// After a while the world is well again, and the queue must become empty. What is then wrong, in words;
+/// and what fails, is slow, never answers, answers after it was given up, is refused, is locked, finds no
+/// descriptor, is delivered twice, or crashes. After a while the world is well again, and the queue must
+/// become empty. What is then wrong, in words;
 /// nothing if all is right.
 struct verdict_of_run {
   std::optional<std::string> wrong;
+  std::string choices;  ///< one line
   std::uint64_t messages = 0;
   std::uint64_t crashes = 0;
   std::uint64_t faults = 0;

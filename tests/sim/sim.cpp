@@ -2,6 +2,8 @@
 // to run one again.
 #include <fmt/format.h>
 
+#include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -9,6 +11,18 @@
 #include <string_view>
 
 #include "sim/scenario.hpp"
+
+namespace {
+
+std::atomic<std::uint64_t> running;  // the seed
+
+/// An assertion of the code under test. Nothing is left to be done but to say where.
+void tell_of_abort(int) {
+  fmt::print("sim: seed {0} went wrong: aborted; again with: sim --seed {0}\n", running.load());
+  std::fflush(stdout);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   std::uint64_t seeds = 100;
@@ -28,16 +42,19 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
+  std::signal(SIGABRT, tell_of_abort);
   std::uint64_t messages = 0, crashes = 0, faults = 0, wrong = 0;
   fmt::print("sim: seeds {} to {}\n", from, from + seeds - 1);
   for (std::uint64_t seed = from; seed < from + seeds; ++seed) {
+    running = seed;
     const auto r = tests::simulate(seed);
     messages += r.messages;
     crashes += r.crashes;
     faults += r.faults;
     if (!r.wrong) continue;
     ++wrong;
-    fmt::print("sim: seed {} went wrong: {}; again with: sim --seed {}\n", seed, *r.wrong, seed);
+    fmt::print("sim: seed {} went wrong: {}; again with: sim --seed {}\nsim: seed {} had {}\n", seed,
+               *r.wrong, seed, seed, r.choices);
   }
   fmt::print("sim: {} runs, {} messages, {} crashes, {} faults, {} wrong\n", seeds, messages, crashes, faults,
              wrong);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/errc.hpp>
 #include <cstdlib>
 #include <deque>
 #include <functional>
@@ -107,15 +108,28 @@ class fake_queue {
   std::vector<sluice::sqs::message> messages;
 };
 
+/// What the connections of one process to the queue have together. Outlives them.
+struct fake_process {
+  std::size_t calls_max = std::numeric_limits<std::size_t>::max();  ///< descriptors: EMFILE beyond
+  std::size_t calls = 0;                                            ///< in flight
+  std::size_t shortages = 0;                                        ///< calls that found no descriptor
+  std::size_t told_removed = 0;  ///< messages that answers, as they arrived, called deleted
+};
+
 class fake_connection final : public sluice::pipeline::queue {
  public:
   template <class T>
   using awaitable = boost::asio::awaitable<T>;
 
-  fake_connection(fake_queue& of, const boost::asio::any_io_executor& executor) : of_(of), wait_(executor) {}
+  /// `process` null: of one without limits.
+  fake_connection(fake_queue& of, const boost::asio::any_io_executor& executor,
+                  fake_process* process = nullptr)
+      : of_(of), process_(process), wait_(executor) {}
 
   awaitable<sluice::result<std::span<const sluice::sqs::message>>> receive(
       std::size_t messages_max, std::chrono::seconds longest) override {
+    const descriptor mine(process_);
+    if (!mine) co_return no_descriptor();
     ++of_.receives;
     of_.most_receives_at_once = std::max(of_.most_receives_at_once, ++of_.receiving);
     const auto until = fake_queue::clock::now() + (of_.ignores_wait ? 0s : longest);
@@ -140,6 +154,8 @@ class fake_connection final : public sluice::pipeline::queue {
 
   awaitable<sluice::result<std::vector<sluice::sqs::batch_failure>>> remove(
       std::span<const std::string_view> handles) override {
+    const descriptor mine(process_);
+    if (!mine) co_return no_descriptor();
     if (!co_await pause(delay("remove")))
       co_return of_.closed_with.value_or(sluice::failure(sluice::errc::cancelled, "closed"));
     if (auto f = of_.trouble ? of_.trouble("remove") : std::nullopt) co_return *f;
@@ -156,11 +172,14 @@ class fake_connection final : public sluice::pipeline::queue {
       }
     }
     if (auto f = of_.lost_reply ? of_.lost_reply("remove") : std::nullopt) co_return *f;
+    if (process_ != nullptr) process_->told_removed += handles.size() - failed.size();
     co_return failed;
   }
 
   awaitable<sluice::result<std::vector<sluice::sqs::batch_failure>>> hide(
       std::span<const std::string_view> handles, std::chrono::seconds visibility) override {
+    const descriptor mine(process_);
+    if (!mine) co_return no_descriptor();
     if (!co_await pause(delay("hide"))) co_return sluice::failure(sluice::errc::cancelled, "closed");
     if (auto f = of_.trouble ? of_.trouble("hide") : std::nullopt) co_return *f;
     std::vector<sluice::sqs::batch_failure> failed;
@@ -178,6 +197,8 @@ class fake_connection final : public sluice::pipeline::queue {
   }
 
   awaitable<sluice::result<sluice::pipeline::backlog>> depth() override {
+    const descriptor mine(process_);
+    if (!mine) co_return no_descriptor();
     if (!co_await pause(delay("depth"))) co_return sluice::failure(sluice::errc::cancelled, "closed");
     if (auto f = of_.trouble ? of_.trouble("depth") : std::nullopt) co_return *f;
     const auto said = of_.counts ? of_.counts() : std::nullopt;
@@ -196,6 +217,27 @@ class fake_connection final : public sluice::pipeline::queue {
   }
 
  private:
+  /// For as long as a call takes.
+  class descriptor {
+   public:
+    explicit descriptor(fake_process* of) : of_(of), has_(of == nullptr || of->calls < of->calls_max) {
+      if (of_ != nullptr) ++(has_ ? of_->calls : of_->shortages);
+    }
+    descriptor(const descriptor&) = delete;
+    descriptor& operator=(const descriptor&) = delete;
+    ~descriptor() {
+      if (of_ != nullptr && has_) --of_->calls;
+    }
+    explicit operator bool() const noexcept { return has_; }
+
+   private:
+    fake_process* of_;
+    bool has_;
+  };
+  static sluice::failure no_descriptor() {
+    return {make_error_code(boost::system::errc::too_many_files_open), "no descriptor"};
+  }
+
   std::chrono::milliseconds delay(const char* call) const {
     return of_.delay ? of_.delay(call) : of_.latency;
   }
@@ -253,6 +295,7 @@ class fake_connection final : public sluice::pipeline::queue {
   }
 
   fake_queue& of_;
+  fake_process* process_;
   sluice::pipeline::timer wait_;
   bool closed_ = false;
   bool holds_ = false;

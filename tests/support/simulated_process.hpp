@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -51,18 +52,22 @@ class simulated_process {
   simulated_process(fake_queue& queue, fake_table& table, const sluice::pipeline::options& options,
                     const sluice::record::plan& plan, sluice::observe::counters& counters,
                     sluice::observe::logger& log,
-                    std::shared_ptr<const sluice::mask::key_ring> keys = nullptr, std::size_t lanes = 1)
-      : health_(counters.held, counters.databases_away), loop_(std::make_unique<boost::asio::io_context>(1)) {
+                    std::shared_ptr<const sluice::mask::key_ring> keys = nullptr, std::size_t lanes = 1,
+                    std::size_t calls_max = std::numeric_limits<std::size_t>::max())
+      : of_queue_{.calls_max = calls_max},
+        health_(counters.held, counters.databases_away),
+        loop_(std::make_unique<boost::asio::io_context>(1)) {
     const boost::asio::any_io_executor executor = loop_->get_executor();
     for (std::size_t i = 0; i < lanes; ++i) {
       // As in app/run.cpp: at idle one of them looks out for messages.
       const bool looks_out = options.until_empty || i == 0;
       sluice::pipeline::ports ports;
-      ports.open_queue = [&queue, executor]() -> std::unique_ptr<sluice::pipeline::queue> {
-        return std::make_unique<fake_connection>(queue, executor);
+      ports.open_queue = [this, &queue, executor]() -> std::unique_ptr<sluice::pipeline::queue> {
+        return std::make_unique<fake_connection>(queue, executor, &of_queue_);
       };
-      ports.open_sink = [&table, executor]() -> std::unique_ptr<sluice::pipeline::sink> {
-        return std::make_unique<fake_sink>(table, executor);
+      const auto history = std::make_shared<sluice::pg::load_history>();  // of this loop
+      ports.open_sink = [&table, executor, history]() -> std::unique_ptr<sluice::pipeline::sink> {
+        return std::make_unique<fake_sink>(table, executor, history);
       };
       if (looks_out && lanes > 1) {
         ports.call_for_help = [this] {
@@ -93,6 +98,7 @@ class simulated_process {
     if (broken_) std::rethrow_exception(broken_);
     return outcome_;
   }
+  const fake_process& of_queue() const { return of_queue_; }
   sluice::pipeline::lane& lane() { return *lanes_.front(); }
   void stop() {
     for (const auto& lane : lanes_) lane->stop();
@@ -117,6 +123,7 @@ class simulated_process {
   }
 
  private:
+  fake_process of_queue_;
   sluice::pipeline::database_health health_;
   std::unique_ptr<boost::asio::io_context> loop_;
   std::vector<std::unique_ptr<sluice::pipeline::lane>> lanes_;

@@ -357,3 +357,32 @@ TEST_CASE("of any messages the good ones become rows and the bad ones are refuse
     if (referring_count == 0) CHECK(t.tries <= 4 * n + 8);
   }
 }
+
+TEST_CASE("messages of one event, tried one after the other, count together for the stop-line") {
+  pg::load_history history;
+  history.refused("23514", pg::load_history::refusals_max - 3);
+  pg::load_plan plan;
+  plan.by_event = true;
+  copy::segment s({.rows_max = 4, .row_bytes = 64, .body_bytes = 16, .handle_bytes = 16});
+  for (std::uint8_t i = 0; i < 4; ++i) {
+    const std::size_t at = s.rows().size();
+    s.rows().claim(1);
+    const auto event = static_cast<std::uint8_t>(100 + i % 2);
+    REQUIRE(s.add({.message_id = uuid{std::byte{i}}, .business_key = uuid{std::byte{event}}}, at, 1));
+  }
+  pg::claims claims(s, plan);
+  pg::refusal_search search(s, claims, &history);
+  claims.begin();
+  for (const pg::ledger in : claims.ledgers()) {
+    pg::rows given;
+    for (const std::uint32_t i : claims.choose(in).messages()) {
+      const copy::slot& slot = s.slots()[i];
+      given.values.push_back({"0", to_string(in == pg::ledger::events ? slot.event_id : slot.message_id)});
+    }
+    REQUIRE(claims.answered(given));
+  }
+  search.begin();
+  while (search.next().what == keep) search.answered(refusal("23514", true, 0));
+  CHECK(search.next().what == hold);
+  CHECK(search.over_stop_line());
+}
