@@ -26,7 +26,7 @@ quietly() {
   }
 }
 
-configured_with() { grep -q "^$1=" "$directory/CMakeCache.txt" 2>/dev/null; }
+configured_with() { grep -qx "$1" "$directory/CMakeCache.txt" 2>/dev/null; }
 warnings=${SLUICE_WERROR:+-DSLUICE_WERROR=ON}
 if [ ! -f "$directory/build.ninja" ] || { [ -n "$tests" ] && ! configured_with "SLUICE_TESTS:BOOL=ON"; } ||
   { [ -n "$warnings" ] && ! configured_with "SLUICE_WERROR:BOOL=ON"; }; then

@@ -63,19 +63,19 @@ void choose_troubles(choices& c, dice& d) {
 
 }  // namespace
 
-choices choose(dice& d) {
+choices choose(dice& d, bool changed_table) {
   choices c;
   choose_options(c, d);
   choose_mode(c, d);
   c.messages = d.between(0, 300);
   c.bad_bodies = d.chance(0.3) ? 0 : d.between(0, 20) / 100.0;
-  if (d.chance(0.15)) {
-    c.of = choices::kind::one_outage;
-  } else if (d.chance(0.02)) {
+  if (changed_table) {
     c.of = choices::kind::changed_table;
     c.options.segment.rows_max = static_cast<std::size_t>(d.between(1, 2'000));
     c.messages = d.between(1'100, 1'600);
     c.lanes = 1;
+  } else if (d.chance(0.15)) {
+    c.of = choices::kind::one_outage;
   } else {
     choose_troubles(c, d);
   }
@@ -85,6 +85,9 @@ choices choose(dice& d) {
     if (c.bad == pg::bad_messages::leave) c.bad = pg::bad_messages::quarantine;
   }
   c.options.leave_bad = c.bad == pg::bad_messages::leave;
+  // What is left comes again and again, each time to be held until a good message shows that it is bad:
+  // longer than a run lasts.
+  if (c.options.leave_bad) c.refused_rows = 0;
   return c;
 }
 

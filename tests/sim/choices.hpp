@@ -56,7 +56,8 @@ struct choices {
   std::chrono::milliseconds crash_every{0};  ///< about; 0: never
 };
 
-choices choose(dice& d);
+/// A table that changes is chosen by name only.
+choices choose(dice& d, bool changed_table);
 std::string to_line(const choices& c);
 
 }  // namespace tests

@@ -73,9 +73,9 @@ void one_trouble(world& w) {
 
 }  // namespace
 
-verdict_of_run simulate(std::uint64_t seed) {
+verdict_of_run simulate(std::uint64_t seed, bool changed_table) {
   dice random(seed);
-  world w(choose(random), random);
+  world w(choose(random, changed_table), random);
   troubles t(w);
   verdict_of_run result;
   try {

@@ -18,6 +18,6 @@ struct verdict_of_run {
   std::uint64_t crashes = 0;
   std::uint64_t faults = 0;
 };
-verdict_of_run simulate(std::uint64_t seed);
+verdict_of_run simulate(std::uint64_t seed, bool changed_table);
 
 }  // namespace tests

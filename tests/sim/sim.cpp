@@ -27,6 +27,7 @@ void tell_of_abort(int) {
 int main(int argc, char** argv) {
   std::uint64_t seeds = 100;
   std::uint64_t from = std::random_device()();
+  bool changed_table = false;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view flag = argv[i];
     const std::uint64_t value = std::strtoull(argv[i + 1], nullptr, 10);
@@ -37,8 +38,10 @@ int main(int argc, char** argv) {
     } else if (flag == "--seed") {
       from = value;
       seeds = 1;
+    } else if (flag == "--kind" && argv[i + 1] == std::string_view("changed-table")) {
+      changed_table = true;
     } else {
-      fmt::print(stderr, "usage: sim [--seeds N] [--from SEED] | --seed SEED\n");
+      fmt::print(stderr, "usage: sim [--seeds N] [--from SEED] | --seed SEED; --kind changed-table\n");
       return 2;
     }
   }
@@ -47,7 +50,7 @@ int main(int argc, char** argv) {
   fmt::print("sim: seeds {} to {}\n", from, from + seeds - 1);
   for (std::uint64_t seed = from; seed < from + seeds; ++seed) {
     running = seed;
-    const auto r = tests::simulate(seed);
+    const auto r = tests::simulate(seed, changed_table);
     messages += r.messages;
     crashes += r.crashes;
     faults += r.faults;
