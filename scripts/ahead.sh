@@ -25,7 +25,6 @@ work() {
   esac
 }
 
-for each; do rm -f "build/logs/ahead-$each.code"; done
 for each; do
   work "$each" >"build/logs/ahead-$each.log" 2>&1 </dev/null
   echo $? >"build/logs/ahead-$each.code.new" && mv "build/logs/ahead-$each.code.new" "build/logs/ahead-$each.code"

@@ -31,8 +31,8 @@ fi
 built=" "
 build() {
   case "$built" in *" $1 "*) return 0 ;; esac
-  case "$1" in
-    asan | tsan) step "$1: build" ahead_of "$1" ;;
+  case "$begun" in
+    *" $1 "*) step "$1: build" ahead_of "$1" ;;
     *) step "$1: build" env V=1 scripts/build.sh "$1" all ;;
   esac && built="$built$1 "
 }
@@ -128,9 +128,11 @@ rules() {
 
 # begin_ahead NAME...: scripts/ahead.sh, which ends with this script. It has a process group of its own, to be ended by, but
 # no session: with autogroup, a session gets its share whatever its priority is.
-ahead=
+begun=" "
 begin_ahead() {
   [ $# -gt 0 ] || return 0
+  begun=" $* "
+  for part; do rm -f "$logs/ahead-$part.log" "$logs/ahead-$part.code"; done  # an earlier run's
   python3 -c 'import os, sys; os.setpgid(0, 0); os.execvp(sys.argv[1], sys.argv[1:])' scripts/ahead.sh "$@" &
   ahead=$!
   # shellcheck disable=SC2064  # its number is known now

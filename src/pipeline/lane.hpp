@@ -135,8 +135,8 @@ class lane {
   bool stopping() const noexcept { return stop_at_.has_value(); }
   bool may_come_again() const noexcept;
   awaitable<void> polls_over(steady_time latest);
-  /// The database takes rows, as far as is known; there is a batch to put messages in,
-  /// and a connection to load it by.
+  /// The database takes rows, as far as is known; there is a batch to put messages in, and a connection to
+  /// load it by.
   bool may_receive() const {
     return pool_.has_room() && probing_ < options_.loaders && (health_.trusted() || health_.room() > 0);
   }

@@ -133,11 +133,11 @@ awaitable<void> lane::wait_for_sink(sink& to) {
   backoff wait({.tries_max = 0}, ++seeds_);
   const in_flight one(probing_);
   const auto began = clock::now();
-  auto told = began;
+  auto more_let_in = began;
   while (!stopping()) {
     const bool trusted = health_.trusted();
-    const bool alone = probing_ == options_.loaders;
-    if (alone || !trusted) give_back_waiting(trusted ? keep::nothing : keep::trial);
+    const bool loads_none = probing_ == options_.loaders;
+    if (loads_none || !trusted) give_back_waiting(trusted ? keep::nothing : keep::trial);
     const auto answer = co_await to.probe();
     if (answer) {
       log_.info("database_back");
@@ -151,8 +151,8 @@ awaitable<void> lane::wait_for_sink(sink& to) {
       co_return;
     }
     // What is kept on trial cannot be tried here, so that another message is, by a lane that can.
-    if (alone && !pool_.idle() && clock::now() - told >= options_.hold_max) {
-      told = clock::now();
+    if (loads_none && !pool_.idle() && clock::now() - more_let_in >= options_.hold_max) {
+      more_let_in = clock::now();
       static_cast<void>(health_.gave_up(true));
     }
     const auto delay = wait.next(clock::now());

@@ -11,6 +11,7 @@ import urllib.parse
 
 import pytest
 
+from certificate import self_signed
 from faults import Cut
 from recovery import recovers
 from world import LOCAL_POSTGRES, open_to_postgres
@@ -20,26 +21,7 @@ from world import LOCAL_POSTGRES, open_to_postgres
 def certificate(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
     open_to_postgres(folder)
-    made = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "1",
-        "-subj",
-        "/CN=127.0.0.1",
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-        "-keyout",
-        folder / "key.pem",
-        "-out",
-        folder / "certificate.pem",
-    ]
-    subprocess.run(made, check=True, capture_output=True)
-    return folder / "certificate.pem", folder / "key.pem"
+    return self_signed(folder, "127.0.0.1")
 
 
 def test_before_the_queue(programs, tmp_path, certificate):

@@ -55,15 +55,9 @@ void check_events(const world& w) {
   }
 }
 
-/// Ids grow in the order in which the messages were sent.
 void check_order(const world& w) {
-  std::map<std::string, std::string> last;
-  for (const std::string& id : w.table.taken) {
-    const std::string& group = w.queue.items.at(w.queue.by_id.at(id)).group;
-    std::string& before = last[group];
-    if (id < before) wrong("{} of group {} after {}", id, group, before);
-    before = id;
-  }
+  const std::string found = w.table.out_of_order();
+  if (!found.empty()) wrong("{}", found);
 }
 
 void check_newest(const world& w) {

@@ -97,12 +97,10 @@ std::string to_line(const choices& c) {
   const pipeline::options& o = c.options;
   return fmt::format(
       "{}, {} messages, processes {}, lanes {}, loaders {}, segments {} of {} rows and {} bytes, pollers {}, "
-      "ackers {}, age {} ms, visibility {} s, hold {} ms, wait {} s, stop {} ms, calls {}, fifo {}, ledger "
-      "{}, "
-      "upsert {}, event {}, bad to {}, line {}, rival {}, bad bodies {}, refused rows {}, slow rows {}, "
-      "locked "
-      "rows {}, fail {}, lose {}, slow {}, hang {}, twice {}, fatal {}, outage {}, refuse all {}, crash {} "
-      "ms",
+      "ackers {}, age {} ms, visibility {} s, hold {} ms, wait {} s, stop {} ms, calls {}, fifo {}, "
+      "ledger {}, upsert {}, event {}, bad to {}, line {}, rival {}, bad bodies {}, refused rows {}, "
+      "slow rows {}, locked rows {}, fail {}, lose {}, slow {}, hang {}, twice {}, fatal {}, outage {}, "
+      "refuse all {}, crash {} ms",
       kinds.at(static_cast<std::size_t>(c.of)), c.messages, c.processes, c.lanes, o.loaders, o.segments,
       o.segment.rows_max, o.segment.row_bytes, o.pollers_max, o.ackers, o.age_max.count(),
       o.visibility.count(), o.hold_max.count(), o.wait.count(), o.stop_max.count(), c.calls_max, c.fifo,

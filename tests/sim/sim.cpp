@@ -1,5 +1,5 @@
 // The pipeline under fakes, a clock that jumps, and a seed: sim --seeds N [--from SEED], or sim --seed SEED
-// to run one again.
+// to run one again. With --kind changed-table each run is of that kind.
 #include <fmt/format.h>
 
 #include <atomic>

@@ -160,13 +160,19 @@ std::chrono::milliseconds troubles::some_delay() {
                                                           : world_.random.ms_between(0, 3);
 }
 
-/// The database is away, and then takes no rows for a while. It costs a message one receive, and no second: a
-/// good message that would be received a third time is in the dead-letter queue, and lost.
-void troubles::arm_outage() {
+/// One trouble costs a message one receive, and no second: a good message that would be received a third time
+/// is in the dead-letter queue, and lost. Nothing else goes wrong.
+void troubles::arm_two_receives() {
   world& w = world_;
   w.queue.delay = [this](const char*) { return world_.random.ms_between(0, 3); };
   w.table.delay = [this] { return world_.random.ms_between(0, 3); };
   w.queue.is_dead = [&w](const fake_queue::item& i) { return i.receives >= 2 && !w.bad.contains(i.id); };
+}
+
+/// The database is away, and then takes no rows for a while.
+void troubles::arm_outage() {
+  world& w = world_;
+  arm_two_receives();
   const auto begins = w.time.now() + w.random.ms_between(0, 5'000);
   const auto answers = begins + w.random.ms_between(1, 600'000);
   const auto loads =
@@ -185,9 +191,7 @@ void troubles::arm_outage() {
 /// A constraint that no message keeps: up to the stop-line they are taken for bad, and none behind it.
 void troubles::arm_changed_table() {
   world& w = world_;
-  w.queue.delay = [this](const char*) { return world_.random.ms_between(0, 3); };
-  w.table.delay = [this] { return world_.random.ms_between(0, 3); };
-  w.queue.is_dead = [&w](const fake_queue::item& i) { return i.receives >= 2 && !w.bad.contains(i.id); };
+  arm_two_receives();
   const auto until = w.time.now() + w.random.ms_between(1'000, 600'000);
   w.table.refuses_all = [this, &w, until]() -> std::optional<row_refusal> {
     if (w.time.now() >= until) return std::nullopt;

@@ -28,6 +28,7 @@ class troubles {
   void arm_ordinary();
   void arm_queue();
   void arm_table();
+  void arm_two_receives();
   void arm_outage();
   void arm_changed_table();
   void choose_rows();

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <functional>
 #include <map>
@@ -66,6 +68,19 @@ class fake_table {
   std::function<std::optional<row_refusal>()> refuses_all;  ///< asked first
   bool names_line = true;        ///< of the row that it refuses, in the error's context
   bool sample_has_rival = true;  ///< a row that it has taken before is refused for its key
+
+  /// Of a FIFO queue, whose ids grow in the order in which messages were sent: the first message, in words,
+  /// that was taken after a later one of its group. Empty: none was.
+  std::string out_of_order() const {
+    std::map<std::string, std::string> last;
+    for (const std::string& id : taken) {
+      const std::string& group = source.items.at(source.by_id.at(id)).group;
+      std::string& before = last[group];
+      if (id <= before) return fmt::format("{} of group {} after {}", id, group, before);
+      before = id;
+    }
+    return {};
+  }
 
   bool is_known(const std::string& id) const {
     return with_ledger && (rows.contains(id) || set_aside.contains(id) || repeats.contains(id));

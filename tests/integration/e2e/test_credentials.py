@@ -7,7 +7,6 @@ import json
 import re
 import socket
 import ssl
-import subprocess
 import threading
 import time
 import urllib.parse
@@ -16,6 +15,7 @@ from unittest import mock
 import botocore.session
 import pytest
 
+from certificate import self_signed
 from world import ACCESS_KEY, REGION, SAMPLES, SECRET_KEY, wait_for
 
 NO_KEYS = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_EC2_METADATA_DISABLED": "true"}
@@ -220,29 +220,7 @@ class AskingPostgres:
 
 @pytest.fixture
 def rds(tmp_path):
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-keyout",
-            key,
-            "-out",
-            certificate,
-            "-days",
-            "1",
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost",
-        ],
-        check=True,
-        capture_output=True,
-    )
+    certificate, key = self_signed(tmp_path)
     server = AskingPostgres(certificate, key)
     yield server
     server.close()

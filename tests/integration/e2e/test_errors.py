@@ -3,11 +3,11 @@
 import http.server
 import socket
 import ssl
-import subprocess
 import threading
 
 import pytest
 
+from certificate import self_signed
 from world import SAMPLES
 
 
@@ -98,29 +98,7 @@ def test_a_clock_that_is_wrong_is_mended_with_the_server_s(ready):
 
 def test_tls_that_is_not_trusted(ready):
     """A server with a certificate that nobody signed."""
-    key, certificate = ready.folder / "key.pem", ready.folder / "certificate.pem"
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-keyout",
-            key,
-            "-out",
-            certificate,
-            "-days",
-            "1",
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost",
-        ],
-        check=True,
-        capture_output=True,
-    )
+    certificate, key = self_signed(ready.folder)
     server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)

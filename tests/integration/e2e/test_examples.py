@@ -3,11 +3,10 @@
 import json
 import uuid
 
-import boto3
-import botocore.config
 import pytest
 
-from world import ACCESS_KEY, EXAMPLES, REGION, SECRET_KEY
+from queues import client
+from world import EXAMPLES
 
 SESSION = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 TOPIC = "arn:aws:sns:eu-west-1:000000000000:clicks"
@@ -16,20 +15,13 @@ TOPIC = "arn:aws:sns:eu-west-1:000000000000:clicks"
 @pytest.fixture
 def queue(world):
     """Sends bodies, with message attributes or without, by AWS's own client."""
-    client = boto3.client(
-        "sqs",
-        endpoint_url=world.endpoint,
-        region_name=REGION,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
-        config=botocore.config.Config(retries={"total_max_attempts": 1}),
-    )
-    url = client.create_queue(QueueName="login-queue")["QueueUrl"]
+    sqs = client(world, retries={"total_max_attempts": 1})
+    url = sqs.create_queue(QueueName="login-queue")["QueueUrl"]
 
     def send(body, **attributes):
         text = body if isinstance(body, str) else json.dumps(body)
         wanted = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
-        client.send_message(QueueUrl=url, MessageBody=text, MessageAttributes=wanted)
+        sqs.send_message(QueueUrl=url, MessageBody=text, MessageAttributes=wanted)
 
     return send
 

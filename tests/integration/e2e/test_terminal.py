@@ -4,11 +4,11 @@ import json
 import re
 import subprocess
 
-import boto3
 import pytest
 
+from queues import client
 from terminal import on_a_terminal
-from world import ACCESS_KEY, REGION, SAMPLES, SECRET_KEY, wait_for
+from world import SAMPLES, wait_for
 
 TRACE, W3C_TRACE = "1-5759e988-bd862e3fe1be46a994272793", "0af7651916cd43dd8448eb211c80319c"
 
@@ -124,9 +124,7 @@ def test_a_drain_tells_its_progress_in_the_form_of_its_log(world):
 def traced(ready):
     """Sends (body, AWSTraceHeader, traceparent) and gives what a drain logs of traces; the table takes no version 0.0.13."""
     ready.sql("ALTER TABLE user_logins ADD CHECK (app_version <> 13)")
-    queue = boto3.client(
-        "sqs", endpoint_url=ready.endpoint, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY
-    )
+    queue = client(ready)
     url = queue.get_queue_url(QueueName="login-queue")["QueueUrl"]
 
     def text(name, value):

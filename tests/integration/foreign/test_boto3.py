@@ -12,14 +12,14 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from local_sqs import ACCESS_KEY, REGION, SECRET_KEY, LocalSqs
 
 
-def connect(server, key=ACCESS_KEY, secret=SECRET_KEY, region=REGION, attempts=1, **more):
+def connect(server, key=ACCESS_KEY, secret=SECRET_KEY, region=REGION, attempts=1, read_timeout=60, **more):
     return boto3.client(
         "sqs",
         endpoint_url=server.endpoint,
         region_name=region,
         aws_access_key_id=key,
         aws_secret_access_key=secret,
-        config=Config(retries={"total_max_attempts": attempts}),
+        config=Config(read_timeout=read_timeout, retries={"total_max_attempts": attempts}),
         **more,
     )
 
@@ -154,14 +154,7 @@ def test_a_long_poll_ends_with_the_message(server, sqs, queue):
 
 
 def test_a_client_that_went_away_takes_no_message(server, sqs, queue):
-    hasty = boto3.client(
-        "sqs",
-        endpoint_url=server.endpoint,
-        region_name=REGION,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
-        config=Config(read_timeout=1, retries={"total_max_attempts": 1}),
-    )
+    hasty = connect(server, read_timeout=1)
     with pytest.raises(ReadTimeoutError):
         hasty.receive_message(QueueUrl=queue, WaitTimeSeconds=20)
     hasty.close()

@@ -3,15 +3,22 @@
 import json
 
 import boto3
+from botocore.config import Config
 
 from world import ACCESS_KEY, REGION, SAMPLES, SECRET_KEY
 
 BAD_BODY = next(line for line in SAMPLES.read_text().splitlines() if "foo" in json.loads(line))
 
 
-def client(world):
+def client(world, **config):
+    """boto3's client of its queue server; `config` is botocore's."""
     return boto3.client(
-        "sqs", endpoint_url=world.endpoint, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY
+        "sqs",
+        endpoint_url=world.endpoint,
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+        config=Config(**config),
     )
 
 
