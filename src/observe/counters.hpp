@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "observe/histogram.hpp"
@@ -26,8 +27,8 @@ class gauge {
   explicit gauge(std::int64_t start = 0) noexcept : value_(start) {}
   void add(std::int64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
   void sub(std::int64_t n = 1) noexcept { value_.fetch_sub(n, std::memory_order_relaxed); }
-  void operator++() noexcept { add(); }
-  void operator--() noexcept { sub(); }
+  void operator+=(std::size_t n) noexcept { add(static_cast<std::int64_t>(n)); }
+  void operator-=(std::size_t n) noexcept { sub(static_cast<std::int64_t>(n)); }
   void set(std::int64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
   std::int64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
 

@@ -51,17 +51,19 @@ class batch_pool {
   /// Behind all others, to be taken again; ends filling. Those with messages of its groups, or of the groups
   /// of those, go with it: no message is loaded before an earlier one of its group.
   void put_back(batch& b);
-  /// When the batch that is being filled will have waited long enough. Meaningless if none is.
+  /// Whether a batch is being filled, and has a message.
   bool filling() const noexcept { return filling_ != nullptr && !filling_->rows.empty(); }
+  /// When it will have waited long enough. Meaningless if none is being filled.
   steady_time ripe_at(std::chrono::milliseconds age_max) const noexcept { return filling_->opened + age_max; }
   /// Back to the free ones, empty.
   void release(batch& b);
 
-  std::size_t free() const noexcept { return free_; }  ///< batches
-  bool has_room() const noexcept { return filling_ != nullptr || free_ > 0; }
-  bool idle() const noexcept {
-    return free_ + (filling_ != nullptr && filling_->rows.empty() ? 1 : 0) == batches_.size();
+  /// Batches without a message.
+  std::size_t unused() const noexcept {
+    return free_ + (filling_ != nullptr && filling_->rows.empty() ? 1 : 0);
   }
+  bool has_room() const noexcept { return filling_ != nullptr || free_ > 0; }
+  bool idle() const noexcept { return unused() == batches_.size(); }
   std::size_t messages() const noexcept;  ///< in all batches
   std::span<batch> all() noexcept { return batches_; }
 

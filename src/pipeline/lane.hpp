@@ -103,14 +103,15 @@ class lane {
   void give_up_tickets();
   awaitable<void> keep_hidden();  // the heartbeat
 
-  /// One of those that are counted in `n`, while it lives.
+  /// So many of those that are counted in `n`, while it lives.
   template <class Count>
   struct in_flight {
-    explicit in_flight(Count& n) noexcept : count(n) { ++count; }
+    explicit in_flight(Count& n, std::size_t by = 1) noexcept : count(n), of_it(by) { count += of_it; }
     in_flight(const in_flight&) = delete;
     in_flight& operator=(const in_flight&) = delete;
-    ~in_flight() { --count; }
+    ~in_flight() { count -= of_it; }
     Count& count;
+    std::size_t of_it;
   };
 
   /// A task's connection is in the list of those that a stop closes, while the task lives.
@@ -171,6 +172,7 @@ class lane {
 
   std::size_t pollers_ = 0, settlers_ = 0;  ///< those that have not resolved to end
   std::size_t polling_ = 0, serving_ = 0;   ///< of these, those that have something to do
+  std::size_t awaited_ = 0;                 ///< messages that are asked for, and in no batch yet
   std::size_t pollers_alive_ = 0, loaders_alive_ = 0, settlers_alive_ = 0, heartbeat_alive_ = 0;
   bool timeless_ = false;      ///< the queue does not say when messages were sent
   bool checking_ = false;      ///< somebody asks whether the queue is empty

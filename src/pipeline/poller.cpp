@@ -74,6 +74,7 @@ awaitable<void> lane::poll() {
                                                               : options_.wait;
     const auto asked = clock::now();
     const std::size_t most = permit.messages();
+    const in_flight asked_for(awaited_, most);
     std::optional<in_flight<observe::gauge>> poll_of_all(std::in_place, counters_.receiving);
     auto reply = co_await connection->receive(most, longest);
     poll_of_all.reset();
@@ -111,12 +112,12 @@ awaitable<void> lane::poll() {
 }
 
 // What is on trial is held until it is loaded, and what finds no batch goes back, at the price of a receive.
-// So none is asked for that may find none, whatever the polls in flight bring.
+// So none is asked for that may find none, whatever the polls in flight bring: of large messages each may
+// need a batch of its own.
 std::size_t lane::messages_max() const {
   if (health_.trusted()) return options_.receive_max;
-  const std::size_t room = pool_.free() * options_.segment.rows_max;
-  const std::size_t coming = polling_ * options_.receive_max;
-  return room > coming ? std::min(options_.receive_max, room - coming) : 0;
+  const std::size_t room = pool_.unused();
+  return room > awaited_ ? std::min(options_.receive_max, room - awaited_) : 0;
 }
 
 // What waits in replies has a limit, too, as large bodies are a hundred times what small ones are.

@@ -85,9 +85,6 @@ choices choose(dice& d, bool changed_table) {
     if (c.bad == pg::bad_messages::leave) c.bad = pg::bad_messages::quarantine;
   }
   c.options.leave_bad = c.bad == pg::bad_messages::leave;
-  // What is left comes again and again, each time to be held until a good message shows that it is bad:
-  // longer than a run lasts.
-  if (c.options.leave_bad) c.refused_rows = 0;
   return c;
 }
 

@@ -54,7 +54,8 @@ void quiet_phase(world& w) {
     w.step();
     if (w.time.now() < next_message || !waits_for_producers(w)) continue;
     w.put(true);
-    next_message = w.time.now() + std::chrono::seconds(10);
+    // What is left in the queue comes again, and waits each time.
+    next_message = w.time.now() + std::chrono::seconds(w.chosen.options.leave_bad ? 1 : 10);
   }
   const auto end_by = w.time.now() + std::chrono::minutes(10);
   w.step_while([&] { return !w.processes.empty() && w.time.now() < end_by; });

@@ -43,6 +43,11 @@ struct outage_fixture : lane_fixture {
     CHECK(table.rows.size() == queue.items.size());
   }
 
+  /// Into a FIFO queue, of ten groups in turn.
+  void put_groups(int messages) {
+    for (int i = 0; i < messages; ++i) queue.put(R"({"user_id":"u"})", "g" + std::to_string(i % 10));
+  }
+
   int most_receives() const {
     return std::ranges::max(queue.items, {}, &fake_queue::item::receives).receives;
   }
@@ -75,6 +80,16 @@ TEST_CASE(
   CHECK(f.most_receives() <= 2);
 }
 
+TEST_CASE("large messages on trial find a batch each, and are not received again") {
+  outage_fixture f;
+  f.options.segment.row_bytes = 400;  // room for one of them
+  f.answers_at = f.time.now() + 10s;
+  f.loads_at = f.time.now() + 40min;
+  for (int i = 0; i < 60; ++i) f.queue.put(R"({"user_id":")" + std::string(300, 'u') + R"("})");
+  f.run_lanes(GENERATE(1UL, 4UL));
+  CHECK(f.most_receives() <= 2);
+}
+
 TEST_CASE("messages that come while the database is away are received once") {
   outage_fixture f;
   const std::size_t lanes = GENERATE(1UL, 4UL);
@@ -102,7 +117,7 @@ TEST_CASE("a message that alone cannot be loaded keeps no other group of a FIFO 
   f.options.in_order = true;
   f.options.loaders = 1;
   f.table.in_order = true;
-  for (int i = 0; i < 30; ++i) f.queue.put(R"({"user_id":"u"})", "g" + std::to_string(i % 10));
+  f.put_groups(30);
   const std::string locked = f.queue.items.front().id;
   const auto free_at = f.time.now() + 30min;
   f.table.is_slow = [&](const std::string& id) { return id == locked && f.time.now() < free_at; };
@@ -113,5 +128,20 @@ TEST_CASE("a message that alone cannot be loaded keeps no other group of a FIFO 
   process.stop();
   while (!process.ended()) f.step(process);
   CHECK(f.table.rows.size() == 30);
+  CHECK(f.table.out_of_order() == "");
+}
+
+TEST_CASE("a locked message that goes back from its trial takes with it what is behind it in its group") {
+  outage_fixture f;
+  f.options.in_order = true;
+  f.options.loaders = 1;
+  f.options.segment.rows_max = 1;
+  f.table.in_order = true;
+  f.answers_at = f.loads_at = f.time.now() + 100s;
+  f.put_groups(60);
+  const std::string locked = f.queue.items.front().id;
+  const auto free_at = f.time.now() + 30min;
+  f.table.is_slow = [&](const std::string& id) { return id == locked && f.time.now() < free_at; };
+  f.run_lanes(1);
   CHECK(f.table.out_of_order() == "");
 }
