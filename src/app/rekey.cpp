@@ -17,6 +17,8 @@
 #include "mask/masker.hpp"
 #include "mask/unmask.hpp"
 #include "pg/connection.hpp"
+#include "pg/session.hpp"
+#include "pg/table_place.hpp"
 
 namespace sluice::app {
 namespace {
@@ -32,11 +34,10 @@ constexpr std::chrono::hours count_max{12};  ///< reads the whole table in one s
 
 /// A table, or what a partitioned one consists of.
 struct part {
-  std::string name;  ///< quoted
+  std::string name;  ///< with its schema, quoted
   std::uint64_t pages = 0;
   char kind = 'r';  ///< pg_class.relkind
   bool hides_rows = false;
-  bool is_root = false;
 
   bool has_pages() const noexcept { return kind == 'r' && pages > 0; }
 };
@@ -67,6 +68,8 @@ class rekeying {
         masker_(std::move(masker)),
         stop_(std::move(stop)) {}
 
+  /// Finds the table; nothing is moved yet.
+  awaitable<result<>> prepare();
   awaitable<result<>> run();
   const tally& found() const noexcept { return found_; }
 
@@ -97,7 +100,8 @@ class rekeying {
   const mask::key_ring& keys_;
   mask::masker masker_;
   std::shared_ptr<const bool> stop_;
-  std::string table_;  ///< quoted
+  std::string table_;  ///< with its schema, quoted
+  std::string oid_;
   tally found_;
 };
 
@@ -106,24 +110,28 @@ std::vector<std::optional<std::string>> pair_of(std::string first, std::string s
   return {std::move(first), std::move(second)};
 }
 
-constexpr std::string_view begin_sql = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL row_security = off; ";
-// The old key may be destroyed when this has ended: what it has moved must be on disk.
-constexpr std::string_view durably_sql =
-    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = "
-    "'off'; ";
-constexpr std::string_view snapshot_sql =
-    "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL row_security = off; ";
+// Each is three statements, and all that a transaction rests on is in it: the old key may be destroyed when
+// this has ended, so what it has moved must be on disk.
+std::string begin_sql(const pg::connection& c) {
+  return fmt::format("BEGIN ISOLATION LEVEL READ COMMITTED; {}; SET LOCAL row_security = off; ",
+                     pg::local_settings(c.options().statement_timeout));
+}
+std::string snapshot_sql(const pg::connection& c) {
+  return fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {}; SET LOCAL row_security = off; ",
+                     pg::local_settings(c.options().statement_timeout));
+}
+constexpr std::size_t begin_statements = 3;
 
 constexpr std::string_view parts_sql = R"(
 WITH RECURSIVE tree AS (
-  SELECT to_regclass($1)::oid AS oid
+  SELECT $1::oid AS oid
   UNION SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid)
-SELECT c.oid::regclass,
+SELECT format('%I.%I', n.nspname, c.relname),
        CASE WHEN c.relkind = 'r' THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,
-       c.relkind, row_security_active(c.oid), c.oid = to_regclass($1),
-       c.relnamespace = to_regnamespace('sluice') AND position('.' IN $1) = 0
-FROM tree JOIN pg_class c ON c.oid = tree.oid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $2
-WHERE c.relkind IN ('r', 'p', 'f') ORDER BY 1)";
+       c.relkind, row_security_active(c.oid)
+FROM tree JOIN pg_class c ON c.oid = tree.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $2
+WHERE c.relkind IN ('r', 'p', 'f') ORDER BY c.oid)";
 
 failure with_rights(failure why) {
   if (why.code == sqlstate("42501"))
@@ -131,24 +139,41 @@ failure with_rights(failure why) {
   return why;
 }
 
+/// Of the name as SQL writes it: with a schema or without, quoted or not.
+awaitable<result<>> rekeying::prepare() {
+  const std::vector<std::optional<std::string>> written{options_.table};  // g++ 12 fails on a list here
+  auto answer = co_await connection_.execute("SELECT unnest(parse_ident($1))", written);
+  if (!answer) co_return std::move(answer.error().why).in("read the name of the table");
+  const auto& names = answer->values;
+  if (names.empty() || names.size() > 2) {
+    co_return failure{errc::bad_configuration, fmt::format("{} is no table's name", options_.table),
+                      "write --table TABLE, or --table SCHEMA.TABLE"};
+  }
+  std::string schema = names.size() == 2 ? names[0].at(0).value() : std::string();
+  auto place = co_await pg::find_table(connection_, std::move(schema), names.back().at(0).value());
+  if (!place) co_return place.error();
+  if (!place->exists()) {
+    failure why = place->missing(connection_.options());
+    if (!place->mislaid) why.fix = "check --table and PGDATABASE";
+    co_return why;
+  }
+  table_ = place->sql_name();
+  oid_ = place->oid;
+  auto found = co_await parts();
+  co_return found ? result<>() : found.error();
+}
+
 awaitable<result<std::vector<part>>> rekeying::parts() {
-  auto names = pair_of(options_.table, options_.column);
-  auto answer = co_await connection_.execute(parts_sql, std::move(names));
+  auto of = pair_of(oid_, options_.column);
+  auto answer = co_await connection_.execute(parts_sql, std::move(of));
   if (!answer) co_return answer.error().why;
   std::vector<part> all;
   for (const auto& row : answer->values) {
     all.push_back({.name = row.at(0).value(),
                    .pages = std::stoull(row.at(1).value()),
                    .kind = row.at(2).value().at(0),
-                   .hides_rows = row.at(3) == "t",
-                   .is_root = row.at(4) == "t"});
+                   .hides_rows = row.at(3) == "t"});
     const part& p = all.back();
-    if (p.is_root) table_ = p.name;
-    if (p.is_root && row.at(5) == "t") {
-      co_return failure{errc::schema_mismatch,
-                        fmt::format("{} is in schema sluice, by the search path", options_.table),
-                        "give the table's own schema: --table SCHEMA.TABLE"};
-    }
     if (p.hides_rows) {
       co_return failure{
           errc::schema_mismatch,
@@ -159,7 +184,7 @@ awaitable<result<std::vector<part>>> rekeying::parts() {
   }
   if (all.empty()) {
     co_return failure{errc::schema_mismatch,
-                      fmt::format("there is no table {} with a column {}", options_.table, options_.column),
+                      fmt::format("{} has no column {}", options_.table, options_.column),
                       "check --table and --column, and PGDATABASE"};
   }
   co_return all;
@@ -200,7 +225,7 @@ awaitable<result<std::uint64_t>> rekeying::move(const part& p, std::uint64_t fro
       fmt::format("t.ctid >= '({},0)' AND t.ctid < '({},0)'", from, std::min(from + batch_pages, p.pages));
   std::string look = fmt::format("SELECT t.{}, count(*) FROM ONLY {} t WHERE {} AND {} GROUP BY 1", column,
                                  p.name, pages, not_moved());
-  if (!look_only) look = fmt::format("{}{}; COMMIT", begin_sql, look);
+  if (!look_only) look = fmt::format("{}{}; COMMIT", begin_sql(connection_), look);
   auto tokens = co_await connection_.query(look);
   if (!tokens) {
     co_await connection_.rollback();
@@ -213,9 +238,9 @@ awaitable<result<std::uint64_t>> rekeying::move(const part& p, std::uint64_t fro
   }
   // A row that was changed since is left to the next pass: its token is another.
   const std::string write = fmt::format(
-      "{}{}UPDATE ONLY {} t SET {} = m.fresh FROM unnest({}::text[], {}::text[]) AS m(old, fresh) "
+      "{}UPDATE ONLY {} t SET {} = m.fresh FROM unnest({}::text[], {}::text[]) AS m(old, fresh) "
       "WHERE {} AND t.{} = m.old; COMMIT",
-      begin_sql, durably_sql, p.name, column, pg::quote_literal(c.old_tokens),
+      begin_sql(connection_), p.name, column, pg::quote_literal(c.old_tokens),
       pg::quote_literal(c.new_tokens), pages, column);
   auto written = co_await connection_.query(write);
   if (!written) {
@@ -224,7 +249,7 @@ awaitable<result<std::uint64_t>> rekeying::move(const part& p, std::uint64_t fro
     if (why.code == sqlstate("23505")) why.fix = "two rows hold one value under two keys: delete one of them";
     co_return why;
   }
-  found_.moved += written->counts.at(3);  // after BEGIN, SET and SELECT
+  found_.moved += written->counts.at(begin_statements);
   found_.left += c.left;
   co_return c.rows;
 }
@@ -256,7 +281,7 @@ awaitable<result<std::uint64_t>> rekeying::pass(bool look_only) {
 }
 
 awaitable<result<std::uint64_t>> rekeying::look_at_snapshot() {
-  auto begun = co_await connection_.query(snapshot_sql);
+  auto begun = co_await connection_.query(snapshot_sql(connection_));
   if (!begun) co_return begun.error().why;
   auto found = co_await pass(true);
   if (!found) co_return found;
@@ -276,7 +301,7 @@ awaitable<result<std::uint64_t>> rekeying::count() {
   }
   const std::string sql =
       fmt::format("{}SET LOCAL statement_timeout = 0; SELECT count(*) FROM {} t WHERE {}; COMMIT",
-                  snapshot_sql, table_, not_moved());
+                  snapshot_sql(counting_), table_, not_moved());
   auto counted = co_await counting_.query(sql);
   if (!counted) {
     if (*stop_) co_return failure{errc::cancelled, "stopped", "run it again to go on"};
@@ -288,9 +313,11 @@ awaitable<result<std::uint64_t>> rekeying::count() {
 
 awaitable<std::optional<failure>> rekeying::explain(std::uint64_t unseen) {
   const std::string sql = fmt::format(
-      "{}SET LOCAL statement_timeout = 0; SELECT t.tableoid::regclass, count(*) FROM {} t WHERE {} "
-      "GROUP BY 1 ORDER BY 1; COMMIT",
-      snapshot_sql, table_, not_moved());
+      "{}SET LOCAL statement_timeout = 0; SELECT format('%I.%I', n.nspname, c.relname), sum(of.rows) FROM "
+      "(SELECT t.tableoid AS oid, count(*) AS rows FROM {} t WHERE {} GROUP BY 1) AS of JOIN pg_class c "
+      "USING "
+      "(oid) JOIN pg_namespace n ON n.oid = c.relnamespace GROUP BY 1 ORDER BY 1; COMMIT",
+      snapshot_sql(counting_), table_, not_moved());
   auto counted = co_await counting_.query(sql);
   if (!counted) co_await counting_.rollback();  // what keeps its rows elsewhere may have no tableoid
   auto all = co_await parts();
@@ -320,7 +347,6 @@ awaitable<std::optional<failure>> rekeying::explain(std::uint64_t unseen) {
 }
 
 awaitable<result<>> rekeying::run() {
-  if (auto found = co_await parts(); !found) co_return found.error();
   int fruitless = 0;
   for (int passes = 0; passes < passes_max; ++passes) {
     auto found = co_await pass_or_look();
@@ -395,6 +421,7 @@ awaitable<result<int>> move_all(boost::asio::any_io_executor executor, const con
     if (!error) counting->close();
   });
   rekeying work(connection, *counting, o, *rule, **keys, *std::move(masker), stop);
+  if (auto ready = co_await work.prepare(); !ready) co_return ready.error();
   const auto ended = co_await work.run();
   signals.cancel();
 
