@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 
 #include "app/commands.hpp"
@@ -72,12 +73,14 @@ void check_plan(checklist& list, const config& c, const std::shared_ptr<const ma
   }
 }
 
-awaitable<void> check_queue(checklist& list, boost::asio::any_io_executor executor, const config& c) {
+/// Gives the queue, if it was found.
+awaitable<std::optional<queue_info>> check_queue(checklist& list, boost::asio::any_io_executor executor,
+                                                 const config& c) {
   auto session = make_session(c, executor);
   if (!session) {
     list.bad(session.error());
     list.skipped("queue: needs the above");
-    co_return;
+    co_return std::nullopt;
   }
   auto credentials = co_await (*session)->credentials->get();
   if (!credentials) {
@@ -89,7 +92,7 @@ awaitable<void> check_queue(checklist& list, boost::asio::any_io_executor execut
   auto info = co_await find_queue(client, c);
   if (!info) {
     list.bad(info.error());
-    co_return;
+    co_return std::nullopt;
   }
   const pipeline::backlog depth = pipeline::read_backlog(info->attributes);
   list.good(fmt::format("queue {}: {} messages visible, {} in flight, hidden for {} s when received",
@@ -100,10 +103,14 @@ awaitable<void> check_queue(checklist& list, boost::asio::any_io_executor execut
     list.weak("the queue has no dead-letter queue",
               "set a RedrivePolicy, so that what is never deleted does not return for ever");
   }
+  co_return *std::move(info);
 }
 
-awaitable<void> check_database(checklist& list, boost::asio::any_io_executor executor, const config& c) {
-  pg::connection connection(std::move(executor), c.database);
+awaitable<void> check_database(checklist& list, boost::asio::any_io_executor executor, const config& c,
+                               const std::optional<queue_info>& queue) {
+  pg::connect_options options = c.database;
+  if (queue) options.application_name = session_name(*queue);
+  pg::connection connection(std::move(executor), std::move(options));
   if (auto connected = co_await connection.connect(); !connected) {
     list.bad(connected.error());
     list.skipped("table: needs the database");
@@ -111,6 +118,9 @@ awaitable<void> check_database(checklist& list, boost::asio::any_io_executor exe
   }
   list.good(fmt::format("database {}, PostgreSQL {}", connection.options().where(),
                         connection.server_version() / 10000));
+  if (queue) {
+    if (auto alone = co_await check_one_database(connection, *queue); !alone) list.bad(alone.error());
+  }
   auto problems = co_await pg::check_schema(connection, c.plan);
   if (!problems) {
     list.bad(problems.error());
@@ -140,8 +150,8 @@ awaitable<result<int>> look(boost::asio::any_io_executor executor, const config&
   } else {
     list.bad(reader.error());
   }
-  co_await check_queue(list, executor, c);
-  co_await check_database(list, executor, c);
+  const auto queue = co_await check_queue(list, executor, c);
+  co_await check_database(list, executor, c, queue);
   if (list.failures() == 0) co_return exit_code::done;
   fmt::print("\n{} to mend\n", list.failures());
   co_return exit_code::refused;

@@ -10,7 +10,9 @@
 #include <cstdio>
 #include <exception>
 #include <optional>
+#include <span>
 
+#include "aws/digest.hpp"
 #include "aws/endpoints.hpp"
 #include "aws/provider.hpp"
 #include "aws/settings.hpp"
@@ -79,6 +81,25 @@ boost::asio::awaitable<result<queue_info>> find_queue(sqs::client& client, const
         "raise the queue's VisibilityTimeout to 30 s, or set SLUICE_VISIBILITY=30s"};
   }
   co_return info;
+}
+
+std::string session_name(const queue_info& queue) {
+  constexpr std::size_t name_max = 46;  // PostgreSQL cuts what is longer than 63 bytes with its digest
+  const std::string name = queue.url.substr(queue.url.rfind('/') + 1);
+  const auto digest = aws::sha256(queue.url);
+  return fmt::format("sluice {} {}", name.substr(0, name_max), hex(std::span(digest).first(4)));
+}
+
+boost::asio::awaitable<result<>> check_one_database(pg::connection& database, const queue_info& queue) {
+  const auto other = co_await pg::find_other_database(database);
+  if (!other) co_return other.error();
+  if (other->empty()) co_return result<>();
+  co_return failure{
+      errc::bad_configuration,
+      fmt::format("{} is loaded into database {} already: each message would be a row in one of "
+                  "the two",
+                  queue.url, *other),
+      "stop that sluice first; what it had behind a pooler may show for minutes more"};
 }
 
 // Without a dead-letter queue a message that is left would come for ever; and left in a FIFO queue, it holds

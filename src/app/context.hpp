@@ -40,6 +40,14 @@ struct queue_info {
 /// right.
 boost::asio::awaitable<result<queue_info>> find_queue(sqs::client& client, const config& c);
 
+/// What our sessions are called in pg_stat_activity, at most 63 bytes: "sluice login-queue 1a2b3c4d", with a
+/// digest of the queue's URL.
+std::string session_name(const queue_info& queue);
+
+/// Refuses a queue that sluice is loading into another database of this server: each message would be a row
+/// in one of the two. Other servers cannot be seen from here. Needs a connection named by `session_name`.
+boost::asio::awaitable<result<>> check_one_database(pg::connection& database, const queue_info& queue);
+
 /// The URL of the dead-letter queue where load.bad_messages needs one, else empty. `bad_configuration` when
 /// there is none, or the queue cannot be used so.
 boost::asio::awaitable<result<std::string>> prepare_bad_messages(sqs::client& client, const config& c,

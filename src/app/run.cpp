@@ -163,8 +163,10 @@ awaitable<result<>> service::look_at_all() {
   if (!letters) co_return letters.error();
   dead_letter_url_ = *std::move(letters);
 
+  config_.database.application_name = session_name(queue_);
   pg::connection database(loop_.get_executor(), config_.database);
   if (auto connected = co_await database.connect(); !connected) co_return connected.error();
+  if (auto alone = co_await check_one_database(database, queue_); !alone) co_return alone;
   auto plan = co_await plan_load(database, config_);
   if (!plan) co_return plan.error();
   load_plan_ = *std::move(plan);

@@ -363,4 +363,14 @@ awaitable<result<target_table>> read_target(connection& c, const record::plan& p
   co_return t;
 }
 
+awaitable<result<std::string>> find_other_database(connection& c) {
+  const std::vector<std::optional<std::string>> ours{c.options().application_name};  // g++ 12, as above
+  auto found = co_await c.execute(
+      "SELECT datname FROM pg_catalog.pg_stat_activity WHERE application_name = $1 AND datname <> "
+      "current_database() LIMIT 1",
+      ours);
+  if (!found) co_return std::move(found.error().why).in("look for sessions in other databases");
+  co_return found->values.empty() ? std::string() : found->values.front().front().value_or("");
+}
+
 }  // namespace sluice::pg

@@ -32,6 +32,10 @@ boost::asio::awaitable<result<>> init_db(connection& c, const record::plan& p);
 /// missing privilege.
 boost::asio::awaitable<result<std::vector<failure>>> check_schema(connection& c, const record::plan& p);
 
+/// Another database of this server with a session of our application_name: who loads one queue has the same
+/// name everywhere. Empty if there is none. (pg_stat_activity shows this much to every role.)
+boost::asio::awaitable<result<std::string>> find_other_database(connection& c);
+
 /// What loads depend on in the target as it is.
 struct target_table {
   std::string name;                            ///< in SQL: "schema"."table"

@@ -239,7 +239,7 @@ TEST_CASE_METHOD(load_fixture,
   auto s = segment(messages(0, 1'000));
   boost::asio::steady_timer soon(loop, 100ms);
   soon.async_wait([&](const error_code&) {
-    db.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sluice'");
+    db.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'sluice%'");
   });
   const auto got = load(s);
   REQUIRE_FALSE(got.has_value());

@@ -59,3 +59,30 @@ def test_processes_share_a_queue_fairly_and_do_not_get_in_each_others_way(world,
     assert sum(each("transactions_failed_total")) == 0
     assert world.sql("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == [["0"]]
     assert (sum(each("transactions_claimed_total")) > 0) == (duplicates > 0)
+
+
+def test_a_queue_that_is_loaded_into_another_database_of_the_server_is_refused(world):
+    """Each message would be a row in one of the two, and a redelivery a row in both."""
+    world.ok("init-db")
+    world.restart_queue("--queue", "login-queue", "--fill", f"login-queue:{SAMPLES}:100")
+    other = f"{world.database}_2"
+    world.admin_sql(f"CREATE DATABASE {other}")
+    world.sql(f"CREATE ROLE loader_{world.database} LOGIN")  # it sees no more than any role does
+    try:
+        with contextlib.ExitStack() as ends:
+            first = Running(world, "first")
+            ends.callback(first.stop)
+            wait_for(lambda: world.left("login-queue") == 0, "the first to load, and so to be connected")
+            elsewhere = world.environment(PGDATABASE=other)
+            world.ok("init-db", env=elsewhere)
+            checked = world.run("check", env=elsewhere)
+            drained = world.run("drain", env=elsewhere)
+            assert checked.returncode == drained.returncode == 2
+            assert f"is loaded into database {world.database} already" in checked.stdout
+            assert f"is loaded into database {world.database} already" in drained.stderr
+            seen = f"SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = '{world.database}' AND application_name LIKE 'sluice login-queue %'"
+            assert world.sql(f"SET ROLE loader_{world.database}; {seen}", database=other) == [["t"]]
+        assert world.ok("drain", env=elsewhere).returncode == 0
+    finally:
+        world.admin_sql(f"DROP DATABASE {other} WITH (FORCE)")
+        world.sql(f"DROP ROLE loader_{world.database}")
