@@ -2,7 +2,8 @@
 
 Each cycle sends messages and kills something: a process or both at a random moment; a process at a known point of a transaction,
 found by a gate before PostgreSQL that holds back what would come next; or PostgreSQL, at random or just after it has committed
-and before anybody knows. What was killed is started again. In the end the table, the quarantine, the ledger and the queue are
+and before anybody knows. What was killed is started again. With the load "outages" PostgreSQL is away in many ways, for longer than
+messages are held, and no message may be received more than three times. In the end the table, the quarantine, the ledger and the queue are
 compared with what was sent. The choices come from the seed, the timing from the machine. A run that is long enough has a cycle of
 each kind, and fails if it did not come to most of the points that it aimed at: such a run shows nothing.
 """
@@ -26,7 +27,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 
 from cluster import Cluster
 from gate import COMMITTED, COPY_ASKED, Gate
-from loads import LOADS
+from loads import HOLD_MAX_S, LOADS
 from pooler import pgbouncer
 from world import new_world, wait_for
 
@@ -42,6 +43,7 @@ FAULTS = {
     "error_rate": 0.005,
     "operations": ["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "GetQueueUrl", "GetQueueAttributes"],
 }
+FAR_AWAY = {"latency_ms": 150}
 # What is done, how often, where, and by which method of Crash: at a point of a transaction (see Aim), or at a random moment.
 CYCLES = {
     "one killed": (8, None, "kill"),
@@ -54,6 +56,15 @@ CYCLES = {
     "reply to commit lost": (3, "after_commit", "lose_reply"),
     "stopped": (2, None, "stop"),
     "paused before commit": (0.4, "before_commit", "pause"),
+}
+# One trouble each, which is over for every message before the next begins.
+OUTAGES = {
+    "away": (4, None, "outage"),
+    "silent": (2, None, "silence"),
+    "takes no rows": (3, None, "fill_disk"),
+    "one killed": (2, None, "kill"),
+    "server killed": (1, None, "kill_server"),
+    "stopped": (1, None, "stop"),
 }
 VISIBILITY_S = 5
 SETTINGS = {
@@ -121,8 +132,10 @@ class Aim:
 
 
 class Crash:
-    def __init__(self, world, cluster, seed, load, settings, upstream):
+    def __init__(self, world, cluster, seed, load, settings, upstream, files=None):
         self._world, self._cluster, self._settings = world, cluster, SETTINGS | settings
+        self._prefix = ["prlimit", f"--nofile={files}"] if files else []
+        self.what_happens = OUTAGES if load.one_trouble_each else CYCLES
         self._choose = random.Random(seed)
         self.messages = load(world.endpoint, random.Random(seed + 1))
         self._gates = [Gate(upstream), Gate(upstream)]
@@ -150,17 +163,20 @@ class Crash:
         env = self._world.environment(PGHOST=gate.host, PGPORT=str(gate.port), **self._settings)
         env |= {name: self._choose.choice(values) for name, values in (CHOICES | self.messages.choices).items()}
         with open(self._world.folder / f"sluice-{i}.log", "ab") as log:
-            self._processes[i] = self._world.start("run", env=env, stdout=log, stderr=log)
+            self._processes[i] = self._world.start("run", env=env, prefix=self._prefix, stdout=log, stderr=log)
 
     def kinds(self, cycles):
         """What each cycle does: every kind once, if there are enough, then by weight."""
-        first = self._choose.sample(list(CYCLES), len(CYCLES)) if cycles >= len(CYCLES) else []
-        return first + self._choose.choices(list(CYCLES), [weight for weight, _, _ in CYCLES.values()], k=cycles - len(first))
+        of = self.what_happens
+        first = self._choose.sample(list(of), len(of)) if cycles >= len(of) else []
+        return first + self._choose.choices(list(of), [weight for weight, _, _ in of.values()], k=cycles - len(first))
 
     def cycle(self, what):
-        _, point, act = CYCLES[what]
+        _, point, act = self.what_happens[what]
         act = getattr(self, act)
         bursts, delay, victim = self._choose.randint(1, 10), self._choose.uniform(0, 0.15), self._choose.randrange(2)
+        if self._prefix:
+            bursts *= 20  # more than so few files may receive at once
         aim = Aim(point, act) if point else None
         for i, gate in enumerate(self._gates):
             gate.fault = aim.fault(i) if aim else None
@@ -179,6 +195,11 @@ class Crash:
             gate.fault = None
         self.counts[what] += 1
         self._restart()
+        if self.messages.one_trouble_each:
+            self._wait_until_empty()
+
+    def _wait_until_empty(self):
+        wait_for(lambda: self._world.left(self.messages.queue) == 0, "the queue to be empty", seconds=120)
 
     def kill(self, process):
         self._processes[process].kill()
@@ -196,6 +217,36 @@ class Crash:
 
     def lose_reply(self, _):
         return False
+
+    def _too_long(self):
+        """Longer than messages are held, and more come meanwhile."""
+        time.sleep(self._choose.uniform(0.1, 1) * HOLD_MAX_S)
+        for _ in range(self._choose.randint(0, 5)):
+            self.messages.send_ten()
+        time.sleep(self._choose.uniform(1, 3) * HOLD_MAX_S)
+
+    def outage(self, process):
+        self.kill_server(process)
+        self._too_long()
+
+    def silence(self, _):
+        """Connections stay open, and nothing comes any more; what was on its way comes in the end."""
+        heard = threading.Event()
+
+        def wait(link, from_server, data):
+            heard.wait()
+            return data
+
+        for gate in self._gates:
+            gate.fault = wait
+        self._too_long()
+        heard.set()
+
+    def fill_disk(self, _):
+        """It answers, and takes no rows."""
+        self._world.sql("INSERT INTO disk_full VALUES (true)")
+        self._too_long()
+        self._world.sql("DELETE FROM disk_full")
 
     def stop(self, process):
         # Before its main begins nobody hears a signal, and SIGTERM ends it as it ends any program.
@@ -225,7 +276,7 @@ class Crash:
     def finish(self):
         """Lets the two end their work without faults, and stops them."""
         self._world.set_faults()
-        wait_for(lambda: self._world.left(self.messages.queue) == 0, "the queue to be empty", seconds=120)
+        self._wait_until_empty()
         for process in self._processes:
             process.terminate()
         for i, process in enumerate(self._processes):
@@ -241,14 +292,15 @@ def missed_points(aimed, missed):
     ]
 
 
-def run(world, cluster, cycles, seed, load, upstream):
+def run(world, cluster, cycles, seed, load, upstream, files=None):
     *others, own = load.queues
     queues = [*others, f"{own},VisibilityTimeout={VISIBILITY_S}"]
     world.restart_queue("--no-auth", "--seed", str(seed % 2**32), *(word for q in queues for word in ("--queue", q)))
     settings = load.prepare(world)
     started = time.monotonic()
-    with Crash(world, cluster, seed, load, settings, upstream) as crash:
-        world.set_faults(**FAULTS | load.faults, seed=seed % 2**32)
+    far = FAR_AWAY if files else {}  # so that there are many requests at once
+    with Crash(world, cluster, seed, load, settings, upstream, files) as crash:
+        world.set_faults(**FAULTS | far | load.faults, seed=seed % 2**32)
         for n, what in enumerate(crash.kinds(cycles)):
             crash.cycle(what)
             if (n + 1) % 100 == 0:
@@ -259,7 +311,7 @@ def run(world, cluster, cycles, seed, load, upstream):
     for line in words[:50]:
         print(f"crash: {line}")
     print(f"crash: cycles {cycles}, messages {len(crash.messages.all)}, lost {lost}, twice {twice}")
-    blind = missed_points(crash.aimed, crash.missed) if cycles >= len(CYCLES) else []
+    blind = missed_points(crash.aimed, crash.missed) if cycles >= len(crash.what_happens) else []
     for line in blind:
         print(f"crash: {line}")
     return not words and not blind
@@ -271,6 +323,7 @@ def main():
     arguments.add_argument("--seed", type=int, default=int(os.environ.get("SLUICE_SEED") or secrets.randbits(32)))
     arguments.add_argument("--load", choices=LOADS, default="rows")
     arguments.add_argument("--pool", choices=["transaction", "session"], help="PgBouncer in this mode is before PostgreSQL")
+    arguments.add_argument("--files", type=int, help="what sluice may open (RLIMIT_NOFILE), with a queue that is 150 ms away")
     arguments.add_argument("--programs", type=pathlib.Path, default=os.environ.get("SLUICE_BIN", ROOT / "build/release/bin"))
     chosen = arguments.parse_args()
     print(f"crash: seed {chosen.seed}", flush=True)
@@ -287,7 +340,7 @@ def main():
                 world.sql(f"ALTER DATABASE {world.database} SET synchronous_commit = off")
                 port = stack.enter_context(pgbouncer(folder / "pooler", chosen.pool, "server_login_retry=1"))
                 upstream = ("127.0.0.1", int(port))
-            right = run(world, cluster, chosen.cycles, chosen.seed, LOADS[chosen.load], upstream)
+            right = run(world, cluster, chosen.cycles, chosen.seed, LOADS[chosen.load], upstream, chosen.files)
     except BaseException:
         print(f"crash: the logs are in {folder}", flush=True)
         with contextlib.suppress(Exception):

@@ -7,6 +7,7 @@ import secrets
 
 from messages import QUEUE, Messages, refuse_some
 
+HOLD_MAX_S = 2
 EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples/login-events.toml"
 
 
@@ -17,6 +18,7 @@ class Rows(Messages):
     settings = {}
     choices = {}
     faults = {}
+    one_trouble_each = False  # for every message
 
     @classmethod
     def prepare(cls, world):
@@ -24,6 +26,43 @@ class Rows(Messages):
         world.ok("init-db")
         refuse_some(world)
         return cls.settings
+
+    def _letters(self):
+        url = self._call("GetQueueUrl", QueueName="login-dead")["QueueUrl"]
+        while letters := self._call("ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get(
+            "Messages"
+        ):
+            yield from letters
+
+
+class Outages(Rows):
+    """No message may be received more than three times, whatever PostgreSQL does: it would be in the dead-letter queue. So nothing
+    else costs a receive: the queue's answers arrive.
+
+    Each of two processes may receive and give back a message before it knows of the outage."""
+
+    queues = ["login-dead,VisibilityTimeout=300", f"{QUEUE},DeadLetter=login-dead:3"]
+    settings = {"SLUICE_HOLD_MAX": f"{HOLD_MAX_S}s", "SLUICE_STATEMENT_TIMEOUT": "2s"}
+    faults = dict.fromkeys(["duplicate_rate", "lost_delete_rate", "stale_handle_rate", "cut_rate", "error_rate"], 0)
+    one_trouble_each = True
+
+    @classmethod
+    def prepare(cls, world):
+        settings = super().prepare(world)
+        world.sql(
+            """CREATE TABLE disk_full (yes boolean);
+            CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$BEGIN
+              IF EXISTS (SELECT FROM disk_full) THEN RAISE 'no space left' USING ERRCODE = 'disk_full'; END IF;
+              RETURN NULL;
+            END$$;
+            CREATE TRIGGER look BEFORE INSERT ON user_logins EXECUTE FUNCTION look()"""
+        )
+        return settings
+
+    def differences(self, world):
+        lost, twice, words = super().differences(world)
+        words += [f"dead-lettered: {letter['MessageId']}" for letter in self._letters()]
+        return lost, twice, words
 
 
 class DeadLetters(Rows):
@@ -34,13 +73,6 @@ class DeadLetters(Rows):
 
     def _set_aside(self, world):
         return self.bad, [[id] for id in {self._sent_as(letter) for letter in self._letters()}]
-
-    def _letters(self):
-        url = self._call("GetQueueUrl", QueueName="login-dead")["QueueUrl"]
-        while letters := self._call("ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get(
-            "Messages"
-        ):
-            yield from letters
 
     def _sent_as(self, letter):
         return letter["MessageAttributes"]["sluice.message_id"]["StringValue"]
@@ -172,4 +204,4 @@ def _number(user):
     return int(user.split("-")[1])
 
 
-LOADS = {"rows": Rows, "dlq": DeadLetters, "leave": Left, "fifo": Groups, "upsert": Newest, "key": Events}
+LOADS = {"rows": Rows, "outages": Outages, "dlq": DeadLetters, "leave": Left, "fifo": Groups, "upsert": Newest, "key": Events}

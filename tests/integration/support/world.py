@@ -108,10 +108,11 @@ class World:
         }
         return {name: value for name, value in (env | changes).items() if value is not None}
 
-    def start(self, *arguments, env=None, **pipes):
+    def start(self, *arguments, env=None, prefix=(), **pipes):
+        """`prefix`: a command that runs it."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | pipes
         chosen = self.environment() if env is None else env
-        process = subprocess.Popen([self.programs / "sluice", *map(str, arguments)], env=chosen, **pipes)
+        process = subprocess.Popen([*prefix, self.programs / "sluice", *map(str, arguments)], env=chosen, **pipes)
         self._started.append(process)
         return process
 
