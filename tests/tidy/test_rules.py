@@ -170,6 +170,19 @@ class TextRules(unittest.TestCase):
         for wrong in [page.replace("A_RULE", "B_RULE"), page.replace("it holds", "it fails").replace("_it_", "_no_")]:
             self.assertEqual(2, len(found(text_rules.model_rules, docs__guarantees_dot_md=wrong, **tree)))
 
+    def test_each_mutant_changes_one_place_and_has_a_test_and_a_row(self):
+        tree = {
+            "tests__mutation__mutants_dot_toml": '[[mutant]]\nfault = "a fault"\nfile = "src/a.cpp"\nold = "x = 1"\nnew = ""\n'
+            'test = "unit: it holds"\n',
+            "src__a_dot_cpp": "int x = 1;",
+            "tests__a_dot_cpp": 'TEST_CASE("it holds")',
+            "docs__guarantees_dot_md": "<!-- mutants -->\n| fault | found by |\n|---|---|\n| a fault | `unit`: it holds |\n<!-- end -->",
+        }
+        self.assertEqual([], found(text_rules.mutants, **tree))
+        for path in ["src__a_dot_cpp", "tests__a_dot_cpp", "docs__guarantees_dot_md"]:
+            self.assertEqual(1, len(found(text_rules.mutants, **tree | {path: "x"})), path)
+        self.assertEqual(1, len(found(text_rules.mutants, **tree | {"src__a_dot_cpp": "x = 1; x = 1"})))
+
     def test_decisions_are_numbered_and_in_the_index(self):
         row = "| [0001](#0001-a-b) | A b | 2026-01-02 | accepted |\n"
         record = "\n## 0001. A b\n\n2026-01-02, accepted. Because.\n"

@@ -1,6 +1,7 @@
 """Rules for words: what may not be written anywhere, and documents that must agree with the code."""
 
 import re
+import tomllib
 from posixpath import dirname, join, normpath
 
 import reference
@@ -133,6 +134,25 @@ def model_rules(tree):
             yield Finding(GUARANTEES, 0, f"{name}: there is no such test")
 
 
+MUTANTS = "tests/mutation/mutants.toml"
+
+
+def mutants(tree):
+    """Each mutant changes a text that is in its file once, is found by a test that there is, and has its row."""
+    listed = tomllib.loads(tree.texts.get(MUTANTS, "mutant = []"))["mutant"]
+    tests = "\n".join(tree.texts[path] for path in tree.files("tests/*.cpp", "tests/*.py"))
+    rows = re.findall(r"^\| (.+?) \| `[\w.]+`: ", _between(tree.texts.get(GUARANTEES, ""), "<!-- mutants -->", "<!-- end"), re.M)
+    for each in listed:
+        for file, old, _ in [(each["file"], each["old"], each["new"]), *each.get("more", [])]:
+            if tree.texts.get(file, "").count(old) != 1:
+                yield Finding(MUTANTS, 0, f"{each['fault']}: its text is not in {file}, or not once")
+        program, _, name = each["test"].partition(": ")
+        if program != "simulation" and name not in tests:
+            yield Finding(MUTANTS, 0, f"{name}: there is no such test")
+    for fault in sorted({each["fault"] for each in listed} ^ set(rows)):
+        yield Finding(GUARANTEES, 0, f"{fault}: run tests/mutation/run.py --page")
+
+
 def _between(text, start, end):
     return text.partition(start)[2].partition("\n" + end)[0]
 
@@ -166,4 +186,4 @@ def decisions(tree):
         yield Finding(DECISIONS, 0, f"{name} {title}: the index and the records differ")
 
 
-RULES = [words, links, commands, settings, settings_table, plan_words, reasons, model_rules, decisions, changelog]
+RULES = [words, links, commands, settings, settings_table, plan_words, reasons, model_rules, mutants, decisions, changelog]
