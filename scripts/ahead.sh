@@ -1,6 +1,7 @@
 #!/bin/sh
 # What a long run of tests needs later, one after the other: scripts/ahead.sh NAME...
 #
+#   packages       scripts/test-packages.sh
 #   asan, tsan     that preset, built
 #   clang-tidy     what clang-tidy has to say of src/
 #
@@ -12,6 +13,7 @@ chrt --idle --pid 0 $$
 
 work() {
   case "$1" in
+    packages) scripts/test-packages.sh ;;
     asan) V=1 scripts/build.sh asan all ;;
     # Threads are in the programs, and in the log that all of them write.
     tsan) V=1 scripts/build.sh tsan sluice sluice-sqs unit_observe ;;

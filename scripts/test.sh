@@ -17,7 +17,7 @@ root=$PWD
 preset=${PRESET:-release}
 functional="unit integration python crash demo"
 verify="rules format shell python-lint model gcc asan fuzz tsan clang-tidy bench"
-more="dev coverage localstack compose fresh arm64 reproducible"  # each by its name
+more="dev coverage mutation localstack compose fresh arm64 reproducible"  # each by its name
 
 # As root, the database and some programs run as other users, who must be able to enter what is made for them.
 if [ "$(id -u)" = 0 ] && ! setpriv --reuid=65534 --regid=65534 --clear-groups test -x "${TMPDIR:-/tmp}/."; then
@@ -55,7 +55,7 @@ with_programs() (
 
 unit() { ctest --test-dir "build/$1" -LE 'integration|simulation' -j 2 --output-on-failure --no-tests=error; }
 simulation() { ctest --test-dir "build/$1" -L simulation -j 2 --output-on-failure --no-tests=error; }
-integration() { ctest --test-dir "build/$1" -L integration -j 3 --output-on-failure --no-tests=error; }
+integration() { ctest --test-dir "build/$1" -L integration -j 4 --output-on-failure --no-tests=error; }
 # Of asan, without what differs in its SQL only, as behind a pooler, and without what is about speed.
 sanitized_integration() { ctest --test-dir build/asan -L integration -E _by_ -j 2 --output-on-failure --no-tests=error; }
 sanitized_end_to_end() {
@@ -67,26 +67,11 @@ threads() {
     python_tests tsan integration/e2e 4 -k 'drain or stop or faults or reload or test_log or terminal'
 }
 
-# Python's and JavaScript's packages for the tests, in build/, once for each state of their lists.
-packages() { python_packages && javascript_packages; }
-python_packages() {
-  wanted=$(cksum tests/requirements.txt)
-  if [ "$wanted" != "$(cat build/venv/installed 2>/dev/null)" ]; then
-    rm -rf build/venv
-    python3 -m venv build/venv &&
-      build/venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt &&
-      echo "$wanted" >build/venv/installed || return 1
-  fi
-}
-javascript_packages() {
-  from=tests/integration/foreign
-  wanted=$(cat $from/package.json $from/package-lock.json | cksum)
-  if [ "$wanted" != "$(cat build/javascript/installed 2>/dev/null)" ]; then
-    rm -rf build/javascript
-    mkdir -p build/javascript && cp $from/package.json $from/package-lock.json build/javascript/ &&
-      npm ci --prefix build/javascript --ignore-scripts --no-audit --no-fund &&
-      echo "$wanted" >build/javascript/installed || return 1
-  fi
+packages() {
+  case "$begun" in
+    *" packages "*) step "Python, JavaScript packages" ahead_of packages ;;
+    *) step "Python, JavaScript packages" scripts/test-packages.sh ;;
+  esac
 }
 # CI makes pytest write each reason whole.
 pytest() { CI=true build/venv/bin/python -m pytest -q -rfEs --tb=short "$@"; }
@@ -97,19 +82,20 @@ python_tests() (
   with_programs "$programs" pytest -n "$at_once" "tests/$place" "$@"
 )
 
-# crash PRESET: processes and PostgreSQL are killed, and every message is counted. Most of the time they start again.
+# crash PRESET: processes and PostgreSQL are killed, and every message is counted. Most of the time they start again: three at once.
 crash() {
-  failures=0
-  python3 tests/chaos/crash.py --programs "build/$1/bin" --cycles 25 & mixed=$!
-  for load in dlq leave fifo upsert key; do
-    python3 tests/chaos/crash.py --programs "build/$1/bin" --cycles 10 --load $load || failures=1
-  done
-  for load in rows upsert; do
-    python3 tests/chaos/crash.py --programs "build/$1/bin" --cycles 10 --load $load --pool transaction || failures=1
-  done
+  program=build/$1/bin failures=0
+  crashes --cycles 25 & mixed=$!
+  (for load in dlq leave fifo upsert key; do crashes --cycles 10 --load $load || failures=1; done; exit $failures) & loads=$!
+  crashes --cycles 10 --load rows --pool transaction || failures=1
+  crashes --cycles 10 --load upsert --pool transaction || failures=1
+  crashes --cycles 6 --load outages || failures=1
+  crashes --cycles 10 --load rows --files 256 || failures=1
   wait $mixed || failures=1
+  wait $loads || failures=1
   return $failures
 }
+crashes() { python3 tests/chaos/crash.py --programs "$program" "$@"; }
 
 format() { sources '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run -Werror; }
 # All of it, by pyproject.toml: the tests', the benchmark's, the documents'.
@@ -220,30 +206,31 @@ group() {
     unit) build "$preset" && step "unit" unit "$preset" && step "simulation" simulation "$preset" ;;
     integration) build "$preset" && step "integration" integration "$preset" ;;
     python)
-      build "$preset" && step "Python, JavaScript packages" packages &&
+      build "$preset" && packages &&
         step "end to end" python_tests "$preset" integration 5
       ;;
     crash)
-      build "$preset" && step "crash: 95 cycles" crash "$preset" && step "Python, JavaScript packages" packages &&
+      build "$preset" && step "crash: 111 cycles" crash "$preset" && packages &&
         step "network faults" python_tests "$preset" chaos 3
       ;;
     demo) step "demo" scripts/demo.sh ;;
     rules) step "house rules" rules ;;
     format) step "format" format ;;
-    python-lint) step "Python packages" python_packages && step "Python: format, lint, types" python_lint ;;
+    python-lint) step "Python packages" scripts/test-packages.sh python && step "Python: format, lint, types" python_lint ;;
+    mutation) packages && step "mutation" python3 tests/mutation/run.py ;;
     model) step "model" python3 tests/model/check.py ;;
     shell) step "shell scripts" shell ;;
     dev) build dev && step "dev: unit" unit dev ;;
     gcc) step "g++: warnings are errors" env V=1 SLUICE_WERROR=ON scripts/build.sh release all ;;
     asan)
       build asan && step "asan: unit" unit asan && step "asan: simulation" simulation asan &&
-        step "asan: integration" sanitized_integration && step "Python, JavaScript packages" packages &&
+        step "asan: integration" sanitized_integration && packages &&
         step "asan: end to end" sanitized_end_to_end
       ;;
-    tsan) build tsan && step "Python, JavaScript packages" packages && step "tsan: threads" threads ;;
+    tsan) build tsan && packages && step "tsan: threads" threads ;;
     clang-tidy) step "clang-tidy" clang_tidy ;;
     coverage)
-      build coverage && step "Python, JavaScript packages" packages && step "coverage" coverage &&
+      build coverage && packages && step "coverage" coverage &&
         tail -n 1 "$logs/coverage.log"
       ;;
     fuzz) build asan && step "fuzz" fuzz ;;
@@ -263,7 +250,7 @@ export ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19 TSAN_SYMBOLIZER_PATH=/us
 
 if [ "${1:-}" = pytest ]; then
   shift
-  install test && build "$preset" && step "Python, JavaScript packages" packages || exit 1
+  install test && build "$preset" && packages || exit 1
   with_programs "$preset" pytest "$@"
   exit
 fi
@@ -280,10 +267,11 @@ for each; do
 done
 install "${needs:-test}" || exit 1
 # In the order in which they are needed.
+case " $* " in *" python "* | *" crash "* | *" asan "* | *" tsan "* | *" coverage "* | *" mutation "*) zeroth=packages ;; esac
 case " $* " in *" asan "* | *" fuzz "*) first=asan ;; esac
 case " $* " in *" tsan "*) second=tsan ;; esac
 case " $* " in *" clang-tidy "*) third=clang-tidy ;; esac
 # shellcheck disable=SC2086  # words, or nothing
-begin_ahead ${first:-} ${second:-} ${third:-}
+begin_ahead ${zeroth:-} ${first:-} ${second:-} ${third:-}
 for each; do group "$each"; done
 summarise

@@ -126,7 +126,8 @@ TEST_CASE("one escape that a database's encoding does not have is that row's") {
     REQUIRE(got.has_value());
     CHECK(got->rows == 9);
     CHECK(s.slots()[4].refusal_index == 0);
-    CHECK(s.refusal_of(s.slots()[4]).sqlstate == "0A000");
+    const std::string& state = s.refusal_of(s.slots()[4]).sqlstate;
+    CHECK((state == "0A000" || state == "22P05"));  // of PostgreSQL 15, and of 17
     CHECK(s.refusal_of(s.slots()[4]).column == "j");
   }
   db.sql("DROP DATABASE " + name + " WITH (FORCE)");  // a pooler may hold a session
