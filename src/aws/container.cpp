@@ -34,6 +34,11 @@ bool container_source::is_named(const environment& env) {
 
 result<peer> container_source::find(const environment& env, const std::string& ca_bundle) {
   if (const auto path = env(relative_uri)) {
+    // Anything else would be a part of the host.
+    if (!path->starts_with('/')) {
+      return failure{errc::bad_configuration, fmt::format("{} does not begin with /", relative_uri),
+                     "ECS sets it: leave it as it was"};
+    }
     return make_peer(fmt::format("http://{}{}", ecs_address, *path), relative_uri, {});
   }
   auto p = make_peer(*env(full_uri), full_uri, ca_bundle);

@@ -168,21 +168,30 @@ bool is_lasting(const error_code& e) {
   }
 }
 
+/// What a certificate must be made out to. Without that any valid certificate would do.
+bool expect_host(SSL* ssl, std::string host) {
+  error_code literal;
+  asio::ip::make_address(host, literal);
+  if (!literal) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
+  // What the macro SSL_set_tlsext_host_name does, without its C cast.
+  if (SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, host.data()) != 1) return false;
+  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  if (SSL_set1_host(ssl, host.c_str()) != 1) return false;
+  offer_session(ssl);
+  return true;
+}
+
 }  // namespace
 
 asio::awaitable<result<>> connection::shake_hands() {
   secure_.emplace(socket_, *tls_);
   SSL* const ssl = secure_->native_handle();
-  error_code literal;
-  asio::ip::make_address(to_.host, literal);
-  if (literal) {
-    // What the macro SSL_set_tlsext_host_name does, without its C cast.
-    SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, to_.host.data());
-    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    SSL_set1_host(ssl, to_.host.c_str());
-    offer_session(ssl);
-  } else {
-    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), to_.host.c_str());
+  if (!expect_host(ssl, to_.host)) {
+    co_return failure{errc::tls_refused,
+                      fmt::format("TLS with {}: OpenSSL does not take its name, so a certificate cannot be "
+                                  "compared with it",
+                                  to_string(to_)),
+                      "write the host as a name or an address"};
   }
 
   error_code e;

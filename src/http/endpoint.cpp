@@ -32,6 +32,9 @@ result<endpoint> parse_endpoint(std::string_view url) {
   if (u.has_userinfo()) return refused(url, "user and password have no place in it");
   if (u.has_fragment()) return refused(url, "it has a fragment (#)");
   if (u.encoded_host().empty()) return refused(url, "it has no host");
+  // Boost 1.81 takes four numbers for an address, whatever follows: what is left of the name would be a path.
+  if (const auto path = u.encoded_path(); !path.empty() && path.front() != '/')
+    return refused(url, "its host begins like an IPv4 address, and is none");
 
   const std::uint16_t own_port = e.tls ? 443 : 80;
   e.port = own_port;

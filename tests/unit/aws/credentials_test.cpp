@@ -71,6 +71,11 @@ TEST_CASE("the container's address: the relative one is ECS's, and plain http go
   variables["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "/v2/credentials/abc";
   CHECK(to_string(container_source::find(env, {})->endpoint) == "http://169.254.170.2");
   CHECK(container_source::find(env, {})->endpoint.target == "/v2/credentials/abc");
+  for (const char* path : {"v2/credentials/abc", ".example.test/x", "@example.test/x", ":80/x", ""}) {
+    INFO(path);
+    variables["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = path;
+    CHECK(container_source::find(env, {}).error().code == errc::bad_configuration);
+  }
   variables.clear();
   for (const char* url : {"http://127.0.0.9/x", "http://localhost:80/x", "http://[::1]/x",
                           "http://169.254.170.23/v1/credentials", "http://[fd00:ec2::23]/v1/credentials",

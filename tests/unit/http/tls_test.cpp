@@ -162,6 +162,18 @@ TEST_CASE("a certificate for another host is refused") {
   CHECK(has(ask(c, bundle.path(), "localhost"), "hostname mismatch"));
 }
 
+TEST_CASE("a host that OpenSSL cannot compare with a certificate is refused, not left uncompared") {
+  const certificate c = make_certificate();
+  const tests::text_file bundle(c.pem);
+  boost::asio::io_context loop;
+  ssl::context tls = server_context(c);
+  tests::http_script server(loop, {{{http_reply(200, "one")}}}, &tls);
+  http::endpoint to = http::parse_endpoint("https://127.0.0.1:" + std::to_string(server.port())).value();
+  to.host = "::ffff:127.0.0.1%lo";  // an address to Asio, none to OpenSSL
+  http::client client(loop.get_executor(), to, {}, http::make_tls_context(bundle.path()).value());
+  CHECK(has(tests::run_on(loop, body_or_failure(client)), "cannot be compared with it"));
+}
+
 TEST_CASE("an expired certificate is refused") {
   const certificate c = make_certificate({.valid_from_seconds = -7200, .valid_until_seconds = -3600});
   const tests::text_file bundle(c.pem);
