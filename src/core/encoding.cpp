@@ -202,4 +202,21 @@ std::string without_controls(std::string_view text) {
   return out;
 }
 
+utf8_character first_character(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return {.code = first, .bytes = 1, .is_valid = true};
+  const std::size_t size = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || text.size() < size) return {};
+  char32_t code = first & (0xFFU >> (size + 1));
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80U) return {};
+    code = code << 6U | (byte(i) & 0x3FU);
+  }
+  const bool is_surrogate = code >= 0xD800 && code <= 0xDFFF;
+  const bool is_too_long = code < (size == 2 ? 0x80U : size == 3 ? 0x800U : 0x10000U);
+  if (is_surrogate || is_too_long || code > 0x10FFFF) return {};
+  return {.code = code, .bytes = size, .is_valid = true};
+}
+
 }  // namespace sluice

@@ -53,4 +53,13 @@ inline std::string_view text_of(std::span<const std::byte> bytes) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+/// A character of UTF-8 (RFC 3629), or a byte that begins none.
+struct utf8_character {
+  char32_t code = 0xFFFD;
+  std::size_t bytes = 1;
+  bool is_valid = false;
+};
+/// Of a text that is not empty.
+utf8_character first_character(std::string_view text) noexcept;
+
 }  // namespace sluice

@@ -35,6 +35,11 @@ constexpr event table[] = {
      "too "
      "large with its reason, stays in its queue until SQS moves it after its `maxReceiveCount`.",
      "Set `SLUICE_KEYS` or `SLUICE_KEYS_FILE` (`sluice keygen`), and these go to the quarantine."},
+    {"key_ring_readable", level::warning,
+     "Others may read the file of the key ring, and open all that it masks.",
+     "`chmod 600` it, or 640 where it is root's."},
+    {"mask_weak", level::warning, "A column is masked so that much of it can be read all the same.",
+     "`fix` names a better way; `sluice check` grades all columns."},
     {"started", level::info, "Messages are received from now on.", ""},
     {"drain_progressed", level::info, "What a drain has done so far, every five seconds.", ""},
     {"batch_committed", level::debug, "One transaction is in the table.", ""},

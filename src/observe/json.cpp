@@ -5,22 +5,29 @@
 #include <cmath>
 #include <iterator>
 
+#include "core/encoding.hpp"
+
 namespace sluice::observe {
 
 void append_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
-  for (const char c : text) {
-    switch (c) {
+  while (!text.empty()) {
+    const utf8_character next = first_character(text);
+    switch (next.code) {
       case '"': out += "\\\""; break;
       case '\\': out += "\\\\"; break;
       case '\n': out += "\\n"; break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+        // C1 and DEL, too: a line may be read at a terminal.
+        if (next.code < 0x20 || (next.code >= 0x7F && next.code < 0xA0)) {
+          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(next.code));
+        } else if (next.is_valid) {
+          out += text.substr(0, next.bytes);
         } else {
-          out.push_back(c);
+          out += "\xEF\xBF\xBD";  // U+FFFD
         }
     }
+    text.remove_prefix(next.bytes);
   }
   out.push_back('"');
 }

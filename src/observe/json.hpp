@@ -7,7 +7,8 @@
 
 namespace sluice::observe {
 
-/// `text` in quotes, escaped (RFC 8259 section 7).
+/// `text` in quotes, escaped (RFC 8259 section 7), and without a control character. Where its bytes are not
+/// UTF-8, it has U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
 
 /// Writes one JSON document. Commas are its business; that what is begun is ended is the caller's.

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "core/encoding.hpp"
 #include "observe/events.hpp"
 #include "observe/json.hpp"
 #include "observe/line_writer.hpp"
@@ -24,11 +25,23 @@ namespace {
 using clock = std::chrono::steady_clock;
 constexpr auto repeat_window = std::chrono::seconds(10);
 
+/// Whether a value needs no quotes: nothing in it could be taken for another field, or move a terminal's
+/// cursor.
+bool is_plain(std::string_view text) {
+  if (text.empty()) return false;
+  for (std::string_view rest = text; !rest.empty();) {
+    const utf8_character next = first_character(rest);
+    const bool is_control = next.code < 0x20 || (next.code >= 0x7F && next.code < 0xA0);
+    if (!next.is_valid || is_control || next.code == ' ' || next.code == '"' || next.code == '=')
+      return false;
+    rest.remove_prefix(next.bytes);
+  }
+  return true;
+}
+
 void append_value(std::string& out, log_format format, const field& f) {
   if (const auto* text = std::get_if<std::string_view>(&f.value)) {
-    const bool plain =
-        format == log_format::text && text->find_first_of(" \"=\n\t") == text->npos && !text->empty();
-    if (plain) {
+    if (format == log_format::text && is_plain(*text)) {
       out += *text;
     } else {
       append_json_string(out, *text);
