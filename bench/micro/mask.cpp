@@ -39,7 +39,8 @@ void seal_body(benchmark::State& state) {
   auto sealer = mask::sealer::make(keys()).value();
   const std::string body(static_cast<std::size_t>(state.range(0)), 'x');
   for ([[maybe_unused]] auto _ : state) {
-    benchmark::DoNotOptimize(sealer.seal(body, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"));
+    benchmark::DoNotOptimize(sealer.seal(
+        body, {.message_id = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", .target = "t", .reason = "r"}, "/ip\n"));
   }
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }

@@ -187,6 +187,28 @@ secret key_ring::text() const {
   return secret(std::move(line));
 }
 
+result<> key_ring::check_strength() const {
+  constexpr std::string_view fix = "make a key with `sluice keygen`, or `sluice keys add`";
+  for (const entry& e : entries_) {
+    const std::string_view bytes = e.material.reveal();
+    const auto steps_by = [&](int step) {
+      return std::ranges::adjacent_find(bytes, [&](char before, char next) {
+               return static_cast<unsigned char>(before + step) != static_cast<unsigned char>(next);
+             }) == bytes.end();
+    };
+    if (steps_by(0) || steps_by(1)) {
+      return failure{errc::bad_configuration, fmt::format("key '{}' is not random", e.id), std::string(fix)};
+    }
+    const auto twin = std::ranges::find_if(
+        entries_, [&](const entry& other) { return other.id != e.id && other.material == e.material; });
+    if (twin != entries_.end()) {
+      return failure{errc::bad_configuration, fmt::format("'{}' and '{}' are one key", e.id, twin->id),
+                     std::string(fix)};
+    }
+  }
+  return {};
+}
+
 std::vector<std::string> key_ring::ids() const {
   std::vector<std::string> all;
   all.reserve(entries_.size());

@@ -41,6 +41,10 @@ class key_ring {
   /// The ring itself, keys and all, on one line that `parse` takes.
   secret text() const;
 
+  /// Keys that are none (`bad_configuration`): one byte over and over, bytes that count up, as in examples
+  /// and tests, or one key under two ids, whose tokens would open under either.
+  result<> check_strength() const;
+
   const std::string& primary() const noexcept { return primary_; }
   std::vector<std::string> ids() const;
   /// HKDF-SHA256 (RFC 5869) of the key `id`, info = "sluice/v1/<scheme>/<domain>", `bytes` long.

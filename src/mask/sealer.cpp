@@ -1,6 +1,7 @@
 #include "mask/sealer.hpp"
 
 #include <array>
+#include <utility>
 
 #include "mask/token.hpp"
 
@@ -10,6 +11,11 @@ namespace {
 /// Not a scheme's name, so no column's domain gives the same key.
 result<secret> seal_key(const key_ring& keys, std::string_view id) {
   return keys.derive(id, "seal", "quarantine", aes_siv::key_bytes);
+}
+
+/// sluice 0.1 has bound bodies to message ids alone.
+std::array<std::string_view, 4> bound_to(const sealed_entry& of) {
+  return {"2", of.message_id, of.target, of.reason};
 }
 
 }  // namespace
@@ -27,25 +33,33 @@ result<sealer> sealer::make(const std::shared_ptr<const key_ring>& keys) {
   return sealer(keys->primary(), *key);
 }
 
-std::string sealer::seal(std::string_view body, std::string_view message_id) {
+std::string sealer::seal(std::string_view body, const sealed_entry& of, std::string_view masked) {
+  std::string plain;
+  plain.reserve(masked.size() + 1 + body.size());
+  plain.append(masked).append(1, '\0').append(body);
   std::string sealed = prefix_;
-  sealed.resize(prefix_.size() + aes_siv::overhead + body.size());
-  cipher_.seal(body, std::array{message_id}, sealed.data() + prefix_.size());
+  sealed.resize(prefix_.size() + aes_siv::overhead + plain.size());
+  cipher_.seal(plain, bound_to(of), sealed.data() + prefix_.size());
   return sealed;
 }
 
-result<std::string> unseal(std::string_view sealed, std::string_view message_id, const key_ring& keys) {
+result<unsealed> unseal(std::string_view sealed, const sealed_entry& of, const key_ring& keys) {
   const auto parts = split_token(sealed);
   if (!parts || parts->payload.size() < aes_siv::overhead) {
     return failure{errc::bad_message, "this is not a sealed body"};
   }
   const auto key = seal_key(keys, parts->key_id);
   if (!key) return key.error();
-  std::string body(parts->payload.size() - aes_siv::overhead, '\0');
-  if (!aes_siv(key->reveal()).open(parts->payload, std::array{message_id}, body.data())) {
-    return failure{errc::bad_message, "the sealed body is another message's, or it was changed"};
+  aes_siv cipher(key->reveal());
+  std::string plain(parts->payload.size() - aes_siv::overhead, '\0');
+  if (cipher.open(parts->payload, bound_to(of), plain.data())) {
+    const auto end = plain.find('\0');
+    if (end != plain.npos) return unsealed{.body = plain.substr(end + 1), .masked = plain.substr(0, end)};
+  } else if (cipher.open(parts->payload, std::array{of.message_id}, plain.data())) {
+    return unsealed{.body = std::move(plain), .masked = std::nullopt};
   }
-  return body;
+  return failure{errc::bad_message,
+                 "the sealed body is another message's, or it, its table or its reason was changed"};
 }
 
 }  // namespace sluice::mask

@@ -7,6 +7,7 @@
 #include "pg/catalogue.hpp"
 #include "pg/connection.hpp"
 #include "pg/session.hpp"
+#include "record/personal.hpp"
 
 namespace sluice::pg {
 namespace {
@@ -124,6 +125,7 @@ result<load_plan> load_plan::make(const record::plan& p, load_mode mode, bad_mes
   for (const record::column& c : p.columns) made.columns.push_back(c.name);
   made.copy_rows = copy_into(made.target, made.columns);
   made.copied_into = p.table;
+  for (const std::string& field : record::masked_fields(p)) made.masked += field + '\n';
   if (mode == load_mode::upsert || t.row_security) {
     if (auto staged = made.stage(p, mode, t); !staged) return staged.error();
   }

@@ -49,6 +49,7 @@ struct load_plan {
   std::string count_missing;         ///< of an upsert: rows whose key the table lacks, or has older
   std::string clear_rows;            ///< empties that table before the next rows
   std::vector<std::string> columns;
+  std::string masked;       ///< the fields that the plan masks, one on each line
   std::string copied_into;  ///< the name of the relation in a COPY's context
 
  private:

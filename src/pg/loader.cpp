@@ -198,7 +198,9 @@ std::string loading::quarantine_sql() const {
       sql += "NULL)";
     } else {
       fmt::format_to(std::back_inserter(sql), "decode('{}','hex'))",
-                     hex(bytes_of(sealer_->seal(segment_.body(s), id))));
+                     hex(bytes_of(sealer_->seal(
+                         segment_.body(s), {.message_id = id, .target = plan_.label, .reason = why.reason},
+                         plan_.masked))));
     }
   }
   // Without a ledger, or after its partition was dropped, a message may come here twice.

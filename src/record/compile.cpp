@@ -105,6 +105,14 @@ result<> read_mask(const toml_section& in, const plan&, column& c) {
         "take ipcrypt_deterministic or ipcrypt_pfx, or make the column text");
   }
   if (mask::needs_key(c.mask->how) && c.mask->domain.empty()) c.mask->domain = domain_of(c);
+  const auto compatible = in.get<bool>("compatibility", false);
+  if (!compatible) return compatible.error();
+  const bool is_readable = c.mask->how == mask::scheme::base64;
+  if (c.pii && is_readable && !*compatible) {
+    return in.wrong("mask", fmt::format("column {} is tagged pii, and anybody can read base64", c.name),
+                    "take another scheme, or add compatibility = true to the column");
+  }
+  if (*compatible && !is_readable) return in.wrong("compatibility", "'compatibility' is for base64");
   return {};
 }
 
@@ -122,9 +130,9 @@ result<> check_room(const toml_section& in, const column& c) {
 }
 
 result<column> read_column(const toml::table& table, std::string_view file, const plan& p) {
-  static constexpr std::array<std::string_view, 11> known{"name",     "type",     "from",    "constant",
+  static constexpr std::array<std::string_view, 12> known{"name",     "type",     "from",    "constant",
                                                           "required", "nullable", "default", "transform",
-                                                          "map",      "mask",     "pii"};
+                                                          "map",      "mask",     "pii",     "compatibility"};
   const toml_section in(table, file, "[[column]]");
   if (auto only = in.only(known); !only) return only.error();
   column c;

@@ -50,4 +50,47 @@ bool looks_exposed(const column& c) {
   return is_from_sender && !c.mask && (looks_personal(c.name) || looks_personal(c.from));
 }
 
+namespace {
+
+/// Of a field of a message. The body may be the row, so that the two are one here.
+std::string name_of_field(const column& c) {
+  switch (c.where) {
+    case source::envelope: return "@envelope" + c.from;
+    case source::attribute: return "@attribute/" + c.from;
+    default: return c.from;
+  }
+}
+
+bool hides(const column& c) {
+  return c.mask && c.mask->how != mask::scheme::base64;
+}
+
+}  // namespace
+
+std::vector<std::string> masked_fields(const plan& p) {
+  std::vector<std::string> fields;
+  for (const column& c : p.columns) {
+    if (hides(c)) fields.push_back(name_of_field(c));
+  }
+  return fields;
+}
+
+std::vector<std::string> exposed_fields(const plan& p, const std::vector<std::string>& fields) {
+  std::vector<std::string> exposed;
+  for (const std::string& field : fields) {
+    const bool is_read = std::ranges::any_of(p.columns, [&](const column& c) {
+      return (c.is_field() || c.where == source::attribute) && name_of_field(c) == field;
+    });
+    const bool is_stored = std::ranges::any_of(p.columns, [&](const column& c) {
+      if (hides(c)) return false;
+      if (c.where == source::unknown) return !is_read;
+      if (!c.is_field() && c.where != source::attribute) return false;
+      const std::string whole = name_of_field(c);
+      return field == whole || field.starts_with(whole + '/');
+    });
+    if (is_stored) exposed.push_back(field);
+  }
+  return exposed;
+}
+
 }  // namespace sluice::record

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "record/plan.hpp"
 
@@ -13,5 +15,11 @@ bool looks_personal(std::string_view field);
 
 /// Whether a column stores what a sender gave as it came, and looks personal by its own name or its field's.
 bool looks_exposed(const column& c);
+
+/// The fields that columns mask, as a plan names them: "/ip", "@body/ip", "@attribute/ip". base64 masks
+/// nothing.
+std::vector<std::string> masked_fields(const plan& p);
+/// Those of `fields` that the plan would store as they came, alone or as a part of what a column holds.
+std::vector<std::string> exposed_fields(const plan& p, const std::vector<std::string>& fields);
 
 }  // namespace sluice::record

@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const auto keys = mask::key_ring::parse(mask::key_ring::generate("k1"), "fuzz").value();
   mask::rule rule;
   rule.domain = "ip";
-  static_cast<void>(mask::unseal(input, "00000000-0000-4000-8000-000000000000", *keys));
+  static_cast<void>(mask::unseal(
+      input, {.message_id = "00000000-0000-4000-8000-000000000000", .target = "t", .reason = "r"}, *keys));
   if (const auto value = mask::unmask(input, rule, *keys)) {
     static mask::masker masker = mask::masker::make(rule, keys).value();
     tests::must(masker.mask(value->value) == input, "a token that was not made by masking its value");

@@ -91,7 +91,7 @@ TEST_CASE("a mistake is told with its line, and what to do") {
            "p.toml:4: unknown key 'nmae' in [[column]]; did you mean 'name'?"},
       test{text + "colour = 'red'",
            "p.toml:6: unknown key 'colour' in [[column]]; known are name, type, from, constant, required, "
-           "nullable, default, transform, map, mask, pii"},
+           "nullable, default, transform, map, mask, pii, compatibility"},
       test{"[[column]]\ntype = 'text'", "p.toml:3: [[column]] has no 'name'"},
       test{"[[column]]\nname = 'v'", "p.toml:3: column v has no 'type'"},
       test{"[[column]]\nname = 7", "p.toml:4: 'name' must be text in quotes"},
@@ -153,6 +153,11 @@ TEST_CASE("a mistake is told with its line, and what to do") {
            "p.toml:6: unknown transform 'lwoer'; did you mean 'lower'?"},
       test{column("text", "transform = 'version_packed'"),
            "p.toml:6: version_packed does not give text; see docs/records.md for what gives which type"},
+      test{column("text", "pii = true\nmask = 'base64'"),
+           "p.toml:7: column v is tagged pii, and anybody can read base64; take another scheme, or add "
+           "compatibility = true to the column"},
+      test{column("text", "mask = 'aes_siv'\ncompatibility = true"),
+           "p.toml:7: 'compatibility' is for base64"},
       test{column("text", "pii = true"),
            "p.toml:6: column v is tagged pii and has no mask; add mask = \"aes_siv\", or another scheme"},
       test{column("bigint", "mask = 'aes_siv'"),
