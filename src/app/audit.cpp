@@ -53,15 +53,24 @@ class descriptor {
   int fd_;
 };
 
+/// A file that keeps lines, and only for its owner: no pipe, no device, no link to somewhere else.
+bool is_private_file(int file) {
+  struct stat about{};
+  if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) return false;
+  return (about.st_mode & (S_IRWXG | S_IRWXO)) == 0 || fchmod(file, S_IRUSR | S_IWUSR) == 0;
+}
+
 /// Lines of several processes do not mix: each is one write to a file opened for appending.
 result<> append(const std::string& path, const std::string& line) {
-  const descriptor file(open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR));
-  const bool written =
-      file.get() >= 0 && write(file.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
-  const bool kept = written && (fsync(file.get()) == 0 || errno == EINVAL);  // a pipe has no disk
+  // Without a reader the opening of a FIFO would wait.
+  constexpr int how = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  const descriptor file(open(path.c_str(), how, S_IRUSR | S_IWUSR));
+  const bool kept = file.get() >= 0 && is_private_file(file.get()) &&
+                    write(file.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
+                    fsync(file.get()) == 0;
   if (kept) return {};
   return failure{errc::bad_configuration, fmt::format("the audit line cannot be written to {}", path),
-                 "set SLUICE_AUDIT_FILE to a file that you may append to; nothing was opened"};
+                 "set SLUICE_AUDIT_FILE to a file of yours (no link, pipe or device); nothing was done"};
 }
 
 /// 0 if somebody took it, else what is wrong (errno).
@@ -87,7 +96,7 @@ result<> tell_syslog(const std::string& line) {
   if (wrong == EPROTOTYPE) wrong = send_to(there, SOCK_STREAM, text + '\0');
   if (wrong == 0) return {};
   return failure{errc::bad_configuration, "there is no syslog here to take the audit line",
-                 "set SLUICE_AUDIT_FILE to a file; nothing was opened"};
+                 "set SLUICE_AUDIT_FILE to a file; nothing was done"};
 }
 
 }  // namespace

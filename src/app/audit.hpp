@@ -10,7 +10,7 @@
 
 namespace sluice::app {
 
-/// What somebody opens with the key ring, and why. Never holds what is opened.
+/// What somebody opens with the key ring, or destroys, and why. Never holds what is opened.
 struct audit_entry {
   std::string what;                    ///< the command: "quarantine show"
   std::string which;                   ///< what it is used on: a column, a domain, a message's id
@@ -26,10 +26,10 @@ struct audit_entry {
 /// end. `time` is in seconds since 1970-01-01, UTC.
 std::string audit_line(const audit_entry& e, std::int64_t time);
 
-/// Appends it to the file of `audit.file` (made with mode 0600, one write, then fsync), or gives it to
-/// syslog's authpriv facility. To be called before anything is shown: what cannot be written down is not
-/// opened. Fails with `bad_configuration` when the reason is blank, the file cannot be written, or there is
-/// neither file nor syslog.
+/// Appends it to the file of `audit.file` (one write, then fsync), or gives it to syslog's authpriv facility.
+/// The file is a regular one, no link, and its owner's alone: its mode becomes 0600. To be called before
+/// anything is shown: what cannot be written down is not opened. Fails with `bad_configuration` when the
+/// reason is blank, the file cannot be written, or there is neither file nor syslog.
 result<> audit(const config& c, const audit_entry& e);
 
 }  // namespace sluice::app

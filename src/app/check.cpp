@@ -9,6 +9,7 @@
 #include "app/commands.hpp"
 #include "app/context.hpp"
 #include "app/grade.hpp"
+#include "core/encoding.hpp"
 #include "pg/catalogue.hpp"
 #include "pg/upkeep.hpp"
 #include "pipeline/sqs_queue.hpp"
@@ -31,18 +32,19 @@ class checklist {
   void good(std::string_view what) { line("32", terminal_ ? "\u2713" : "ok", what); }
   void weak(std::string_view what, std::string_view fix) {
     line("33", "warn", what);
-    fmt::print("            {}\n", fix);
+    fmt::print("            {}\n", without_controls(fix));
   }
   void bad(const failure& f) {
     line("31", terminal_ ? "\u2717" : "FAIL", f.what);
-    if (!f.fix.empty()) fmt::print("            {}\n", f.fix);
+    if (!f.fix.empty()) fmt::print("            {}\n", without_controls(f.fix));
     ++failures_;
   }
   void skipped(std::string_view what) { line("2", "skip", what); }
   int failures() const { return failures_; }
 
  private:
-  void line(std::string_view colour, std::string_view mark, std::string_view what) const {
+  void line(std::string_view colour, std::string_view mark, std::string_view text) const {
+    const std::string what = without_controls(text);  // names of tables and servers may be anything
     if (colour_) {
       fmt::print("  \x1b[{}m{:>6}\x1b[0m    {}\n", colour, mark, what);
     } else {
@@ -67,6 +69,8 @@ void check_plan(checklist& list, const config& c, const std::shared_ptr<const ma
   if (keys) {
     const std::size_t count = keys->ids().size();
     list.good(fmt::format("key ring: primary {}, {} key{}", keys->primary(), count, count == 1 ? "" : "s"));
+    if (const std::string ring = readable_ring(c); !ring.empty())
+      list.weak(fmt::format("others may read key ring {}", ring), fmt::format("chmod 600 {}", ring));
   } else {
     list.weak("no key ring: the bodies of messages set aside are not kept",
               "make one with `sluice keygen`, set SLUICE_KEYS");

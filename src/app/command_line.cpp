@@ -106,9 +106,13 @@ void add_quarantine(CLI::App& app, command_line& line, std::function<int()>& cho
                        [&o](const config& c) { return show_quarantine(c, o); });
   add_filter(*show, line);
   show->add_option("--limit", o.count_max, "at most so many, the oldest first")->capture_default_str();
-  show->add_option("--reason", o.reason, "what you need it for: it is written to the audit log")
-      ->required()
-      ->type_name("WHY");
+  const auto add_reason = [&o, &line](CLI::App& to) {
+    add_setting(to, line, "--audit-file", "audit.file");
+    to.add_option("--reason", o.reason, "what you do it for: it is written to the audit log")
+        ->required()
+        ->type_name("WHY");
+  };
+  add_reason(*show);
   show->footer("Example:\n  sluice quarantine show 2f5d1c3e-... --reason 'ticket 42'");
 
   CLI::App* again =
@@ -116,14 +120,20 @@ void add_quarantine(CLI::App& app, command_line& line, std::function<int()>& cho
           [&o](const config& c) { return replay_quarantine(c, o); });
   add_filter(*again, line);
   add_setting(*again, line, "--mode", "load.mode");
-  again->footer("Example:\n  sluice quarantine replay --config login.toml --code too_long");
+  add_reason(*again);
+  again->add_flag("--unmasked", o.unmasked,
+                  "also where a field was masked that the plan would now store as it came");
+  again->footer(
+      "Example:\n  sluice quarantine replay --config login.toml --code too_long --reason 'ticket 42'");
 
   CLI::App* drop = add(*all, chosen, line, "drop", "delete them for ever",
                        [&o](const config& c) { return drop_quarantine(c, o); });
   add_filter(*drop, line);
   drop->add_flag("--all", o.all, "all of them: no filter is meant");
   drop->add_flag("--yes", o.yes, "do it; without, it says how many it would drop");
-  drop->footer("Example:\n  sluice quarantine drop --code not_json --until 2026-11-01 --yes");
+  add_reason(*drop);
+  drop->footer(
+      "Example:\n  sluice quarantine drop --code not_json --until 2026-11-01 --reason 'a month old' --yes");
 }
 
 void add_masking(CLI::App& app, command_line& line, std::function<int()>& chosen) {
@@ -200,8 +210,11 @@ void add_keys(CLI::App& app, command_line& line, std::function<int()>& chosen) {
   make->add_option("id", line.key_id, "id of its key: 1 to 16 letters, digits, - or _")
       ->capture_default_str()
       ->type_name("ID");
-  make->footer("Example:\n  export SLUICE_KEYS=\"$(sluice keygen 2026a)\"");
-  make->callback([&chosen, &line] { chosen = [&line] { return keygen(line.key_id); }; });
+  make->add_option("--file", line.key_file, "a new file, for SLUICE_KEYS_FILE, instead of standard output")
+      ->type_name("FILE");
+  make->footer(
+      "Examples:\n  export SLUICE_KEYS=\"$(sluice keygen 2026a)\"\n  sluice keygen 2026a --file ring.toml");
+  make->callback([&chosen, &line] { chosen = [&line] { return keygen(line.key_id, line.key_file); }; });
 
   CLI::App* keys = app.add_subcommand(
       "keys", "list the ring, or change it: in SLUICE_KEYS_FILE where it is; else the new ring is printed");

@@ -27,6 +27,7 @@ struct command_line {
   quarantine_options quarantine;
   key_options keys;
   std::string key_id = "k1";
+  std::string key_file;  ///< keygen: where the ring goes
 };
 
 using command = std::function<int(const config&)>;

@@ -73,7 +73,8 @@ struct quarantine_options {
   pg::quarantine_filter filter;
   std::size_t count_max = 100;  ///< entries to list or to show
   bool json = false;            ///< list: an object on each line
-  std::string reason;           ///< show: what it is needed for
+  std::string reason;           ///< show, replay, drop: what for
+  bool unmasked = false;        ///< replay: also what was masked, and by this plan is not
   bool all = false;             ///< drop: no filter is meant
   bool yes = false;             ///< drop
 };
@@ -85,7 +86,8 @@ int drop_quarantine(const config& c, const quarantine_options& o);
 /// From the dead-letter queue back to where its messages came from.
 int redrive(const config& c);
 
-int keygen(const std::string& id);
+/// Prints it, or makes the file, which is its owner's alone.
+int keygen(const std::string& id, const std::string& file);
 
 struct key_options {
   enum class action { list, add, primary, remove } what = action::list;

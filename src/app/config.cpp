@@ -1,6 +1,7 @@
 #include "app/config.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <toml++/toml.h>
 #include <unistd.h>
 
@@ -202,6 +203,12 @@ result<> fill(config& c) {
   return {};
 }
 
+result<std::shared_ptr<const mask::key_ring>> checked(result<std::shared_ptr<const mask::key_ring>> ring) {
+  if (!ring) return ring;
+  if (auto strong = (*ring)->check_strength(); !strong) return strong.error();
+  return ring;
+}
+
 }  // namespace
 
 result<config> load_config(const aws::environment& env, const std::string& file,
@@ -236,6 +243,15 @@ result<config> load_config(const aws::environment& env, const std::string& file,
   return c;
 }
 
+std::string readable_ring(const config& c) {
+  const value* const file = c.values.find("keys.file");
+  struct stat about{};
+  if (file == nullptr || stat(file->text.c_str(), &about) != 0) return {};
+  // As libpq has it for the keys of TLS: root may give a file to a group.
+  const mode_t others = about.st_uid == 0 ? S_IROTH : S_IRGRP | S_IROTH;
+  return (about.st_mode & others) != 0 ? file->text : std::string();
+}
+
 result<std::shared_ptr<const mask::key_ring>> load_keys(const config& c) {
   const value* ring = c.values.find("keys.ring");
   const value* file = c.values.find("keys.file");
@@ -244,12 +260,19 @@ result<std::shared_ptr<const mask::key_ring>> load_keys(const config& c) {
                    fmt::format("there are two key rings, in {} and in {}", ring->source, file->text),
                    fmt::format("take one away: unset SLUICE_KEYS, or what {} says", file->source)};
   }
-  if (ring != nullptr) return mask::key_ring::parse(ring->text, ring->source);
+  if (ring != nullptr) return checked(mask::key_ring::parse(ring->text, ring->source));
   if (file != nullptr) {
+    struct stat about{};
+    const bool is_file = stat(file->text.c_str(), &about) == 0 && S_ISREG(about.st_mode);
+    if (is_file && (about.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+      return failure{errc::bad_configuration,
+                     fmt::format("others may write key ring {}, and so choose the key", file->text),
+                     fmt::format("chmod 600 {}", file->text)};
+    }
     auto text = read_file(file->text, "key ring");
     if (!text) return text.error();
     const secret held(*std::move(text));
-    return mask::key_ring::parse(held.reveal(), file->text);
+    return checked(mask::key_ring::parse(held.reveal(), file->text));
   }
   if (!c.plan.needs_key()) return std::shared_ptr<const mask::key_ring>();
   const auto masked = std::ranges::find_if(c.plan.columns, [](const record::column& column) {

@@ -50,10 +50,12 @@ result<config> load_config(const aws::environment& env, const std::string& file,
                            const std::map<std::string, std::string, std::less<>>& flags);
 
 /// The ring of `SLUICE_KEYS` or `SLUICE_KEYS_FILE`; null if neither is set. `missing_key` when the plan needs
-/// one.
+/// one. Refused are a file that others may write, and keys that are none (key_ring::check_strength).
 result<std::shared_ptr<const mask::key_ring>> load_keys(const config& c);
 /// The same for what cannot do without: opening what was set aside. Never null.
 result<std::shared_ptr<const mask::key_ring>> load_sealing_keys(const config& c);
+/// The ring's file, if others than its owner may read it (of root's, others than its group); else empty.
+std::string readable_ring(const config& c);
 
 /// Each setting, its value (secrets hidden) and where it came from, a line each.
 std::string print_config(const config& c);

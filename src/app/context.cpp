@@ -158,7 +158,7 @@ void say(const std::string& text) noexcept {
 }
 
 std::string failure_line(const failure& f) {
-  return fmt::format("sluice: {}\n", f.line());
+  return fmt::format("sluice: {}\n", without_controls(f.line()));
 }
 
 void print_failure(const failure& f) {

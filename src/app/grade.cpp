@@ -68,4 +68,13 @@ std::vector<grade> grade_privacy(const record::plan& p, const mask::key_ring* ke
   return all;
 }
 
+std::vector<grade> weak_masks(const record::plan& p) {
+  std::vector<grade> weak;
+  for (const column& c : p.columns) {
+    if (!c.mask) continue;
+    if (std::string fix = weakness(c); !fix.empty()) weak.push_back({c.name, std::move(fix)});
+  }
+  return weak;
+}
+
 }  // namespace sluice::app

@@ -20,4 +20,7 @@ struct grade {
 /// proof. `keys` may be null if the plan needs none.
 std::vector<grade> grade_privacy(const record::plan& p, const mask::key_ring* keys);
 
+/// The masked columns of which something can be read all the same: a column's name, and what to do.
+std::vector<grade> weak_masks(const record::plan& p);
+
 }  // namespace sluice::app

@@ -40,8 +40,8 @@ class lock {
   int folder_;
 };
 
-/// A new file in its place, with the old one's owner and mode: whoever reads meanwhile gets the old or the
-/// new.
+/// A new file in its place, with the old one's owner, for him and his group alone: whoever reads meanwhile
+/// gets the old or the new.
 result<> replace(const std::string& path, const secret& text, const lock& folder) {
   failure cannot{errc::bad_configuration, fmt::format("key ring {} cannot be written", path),
                  "check that its folder may be written; the ring is as it was"};
@@ -52,7 +52,7 @@ result<> replace(const std::string& path, const secret& text, const lock& folder
   const int file = open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (file < 0) return cannot;
   const bool same_owner = fchown(file, old.st_uid, old.st_gid) == 0;
-  const bool written = same_owner && fchmod(file, old.st_mode & 07777U) == 0 &&
+  const bool written = same_owner && fchmod(file, S_IRUSR | S_IWUSR | (old.st_mode & S_IRGRP)) == 0 &&
                        write(file, text.reveal().data(), text.size()) == static_cast<ssize_t>(text.size()) &&
                        write(file, "\n", 1) == 1 && fsync(file) == 0;
   if (close(file) != 0 || !written || std::rename(beside.c_str(), path.c_str()) != 0) {
@@ -113,6 +113,18 @@ result<> manage(const config& c, const key_options& o) {
   return keep(c, **made, file, alone);
 }
 
+/// Never over a file that is there: it may be the only copy of a ring.
+int write_ring(const std::string& path, const secret& ring) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  const bool written = file >= 0 &&
+                       write(file, ring.reveal().data(), ring.size()) == static_cast<ssize_t>(ring.size()) &&
+                       write(file, "\n", 1) == 1 && fsync(file) == 0;
+  if (file >= 0 && close(file) == 0 && written) return exit_code::done;
+  print_failure({errc::bad_configuration, fmt::format("key ring {} cannot be made", path),
+                 "name a file that is not there yet, in a folder that you may write"});
+  return exit_code::refused;
+}
+
 }  // namespace
 
 int manage_keys(const config& c, const key_options& o) {
@@ -122,9 +134,11 @@ int manage_keys(const config& c, const key_options& o) {
   return exit_code::refused;
 }
 
-int keygen(const std::string& id) {
+int keygen(const std::string& id, const std::string& file) {
   try {
-    fmt::print("{}\n", mask::key_ring::generate(id));
+    const secret ring(mask::key_ring::generate(id));
+    if (!file.empty()) return write_ring(file, ring);
+    fmt::print("{}\n", ring.reveal());
   } catch (const std::invalid_argument&) {
     print_failure({errc::bad_configuration, fmt::format("'{}' cannot be the id of a key", id),
                    "take 1 to 16 letters, digits, - or _"});

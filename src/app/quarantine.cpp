@@ -38,8 +38,8 @@ void print_json(const pg::quarantine_entry& e) {
 }
 
 void print_row(const pg::quarantine_entry& e) {
-  fmt::print("{}  {}  {:<18}{:<20}{:<7}{:<10}{}\n", e.message_id, e.set_aside_at, e.reason, e.column,
-             e.sqlstate, e.key_id, e.target);
+  fmt::print("{}\n", shown(fmt::format("{}  {}  {:<18}{:<20}{:<7}{:<10}{}", e.message_id, e.set_aside_at,
+                                       e.reason, e.column, e.sqlstate, e.key_id, e.target)));
 }
 
 awaitable<result<int>> list(boost::asio::any_io_executor executor, const config& c,
@@ -85,7 +85,8 @@ awaitable<result<int>> show(boost::asio::any_io_executor executor, const config&
       ++not_kept;
       continue;
     }
-    auto body = mask::unseal(*e.body, e.message_id, **keys);
+    const mask::sealed_entry of{.message_id = e.message_id, .target = e.target, .reason = e.reason};
+    auto body = mask::unseal(*e.body, of, **keys);
     if (!body) {  // an attempt that shows nothing is written down, too
       for (audit_entry& each : lines) {
         each.count = 0;
@@ -93,7 +94,7 @@ awaitable<result<int>> show(boost::asio::any_io_executor executor, const config&
       }
       co_return std::move(body.error()).in("message " + e.message_id);
     }
-    bodies.push_back(*std::move(body));
+    bodies.push_back(std::move(body->body));
     ++line.count;
     line.opened_with(e.key_id);
   }
@@ -106,6 +107,21 @@ awaitable<result<int>> show(boost::asio::any_io_executor executor, const config&
   co_return exit_code::done;
 }
 
+/// For the audit log: what was asked for.
+std::string words_of(const pg::quarantine_filter& f) {
+  if (f.empty()) return "all";
+  std::string words;
+  const auto add = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) words += fmt::format("{}{}{}", words.empty() ? "" : " ", name, value);
+  };
+  for (const std::string& id : f.ids) add("", id);
+  add("code=", f.reason);
+  add("since=", f.since);
+  add("until=", f.until);
+  add("target=", f.target);
+  return words;
+}
+
 awaitable<result<int>> drop(boost::asio::any_io_executor executor, const config& c,
                             const quarantine_options& o) {
   if (o.filter.empty() && !o.all) {
@@ -116,14 +132,16 @@ awaitable<result<int>> drop(boost::asio::any_io_executor executor, const config&
   if (auto connected = co_await database.connect(); !connected) co_return connected.error();
   const auto filter = co_await pg::in_utc(database, o.filter);
   if (!filter) co_return filter.error();
+  const auto found = co_await pg::count_quarantine(database, *filter);
+  if (!found) co_return found.error();
   if (!o.yes) {
-    const auto found = co_await pg::count_quarantine(database, *filter);
-    if (!found) co_return found.error();
     co_return failure{
         errc::bad_configuration,
         fmt::format("this would drop {} entries, for ever; nothing was dropped", grouped(*found)),
         "add --yes"};
   }
+  if (auto written = audit(c, {"quarantine drop", words_of(*filter), o.reason, {}, *found}); !written)
+    co_return written.error();
   auto dropped = co_await pg::drop_quarantine(database, *filter);
   if (!dropped && dropped.error().code == errc::timed_out) {
     failure why = std::move(dropped).error();

@@ -1,11 +1,15 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <simdjson.h>
 
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "app/audit.hpp"
 #include "app/commands.hpp"
 #include "app/context.hpp"
 #include "app/progress.hpp"
@@ -14,6 +18,7 @@
 #include "mask/sealer.hpp"
 #include "pg/loader.hpp"
 #include "pipeline/clock.hpp"
+#include "record/personal.hpp"
 #include "record/reader.hpp"
 #include "record/reasons.hpp"
 
@@ -29,27 +34,33 @@ constexpr std::size_t page = 100;  ///< entries in one transaction; each may be 
 class replay {
  public:
   /// `damaged_too`: bodies that were changed on their way, which nobody should load unasked.
-  replay(const mask::key_ring& keys, record::reader reader, bool damaged_too)
-      : keys_(keys), reader_(std::move(reader)), damaged_too_(damaged_too) {}
+  replay(const mask::key_ring& keys, const record::plan& plan, record::reader reader, bool damaged_too)
+      : keys_(keys), plan_(plan), reader_(std::move(reader)), damaged_too_(damaged_too) {}
 
-  /// Puts what can be a row now into `s`; counts what cannot.
-  void read(const std::vector<pg::quarantine_entry>& entries, copy::segment& s);
+  /// Puts what can be a row now into `s`, and notes what was opened in `line`; counts what cannot.
+  void read(const std::vector<pg::quarantine_entry>& entries, copy::segment& s, audit_entry& line);
+  /// Fields that were masked when their messages were set aside, and that the plan would store as they came.
+  const std::set<std::string>& exposed() const noexcept { return exposed_; }
   /// `known`: messages whose event the table has already.
   void loaded(const copy::segment& s, const pg::load_report& report, std::size_t known);
   void print() const;
 
  private:
-  void read_one(const pg::quarantine_entry& e, copy::segment& s);
+  void read_one(const pg::quarantine_entry& e, copy::segment& s, audit_entry& line);
+  void note_exposed(std::string_view masked);
 
   const mask::key_ring& keys_;
+  const record::plan& plan_;
   record::reader reader_;
   bool damaged_too_;
   std::uint64_t rows_ = 0;
   std::uint64_t messages_ = 0;
   std::map<std::string, std::uint64_t> staying_;  ///< by reason
+  std::string looked_at_;                         ///< the masked fields of the entry before
+  std::set<std::string> exposed_;
 };
 
-void replay::read(const std::vector<pg::quarantine_entry>& entries, copy::segment& s) {
+void replay::read(const std::vector<pg::quarantine_entry>& entries, copy::segment& s, audit_entry& line) {
   for (const pg::quarantine_entry& e : entries) {
     if (e.reason == record::reasons::wrong_digest && !damaged_too_) {
       ++staying_["wrong_digest: its body is not what was sent; --code wrong_digest loads it all the same"];
@@ -59,17 +70,32 @@ void replay::read(const std::vector<pg::quarantine_entry>& entries, copy::segmen
       ++staying_["its body was not kept"];
       continue;
     }
-    read_one(e, s);
+    read_one(e, s, line);
   }
 }
 
-void replay::read_one(const pg::quarantine_entry& e, copy::segment& s) {
-  auto opened = mask::unseal(*e.body, e.message_id, keys_);
+// Neighbours were set aside by one plan, most of them.
+void replay::note_exposed(std::string_view masked) {
+  if (masked == looked_at_) return;
+  looked_at_ = masked;
+  std::vector<std::string> fields;
+  for (std::size_t end = 0; (end = masked.find('\n')) != masked.npos; masked.remove_prefix(end + 1))
+    fields.emplace_back(masked.substr(0, end));
+  for (std::string& field : record::exposed_fields(plan_, fields)) exposed_.insert(std::move(field));
+}
+
+void replay::read_one(const pg::quarantine_entry& e, copy::segment& s, audit_entry& line) {
+  const mask::sealed_entry of{.message_id = e.message_id, .target = e.target, .reason = e.reason};
+  auto opened = mask::unseal(*e.body, of, keys_);
+  line.which += ' ' + e.message_id;
   if (!opened) {
     ++staying_["its body cannot be opened: " + opened.error().what];
     return;
   }
-  std::string body = *std::move(opened);
+  ++line.count;
+  line.opened_with(e.key_id);
+  if (opened->masked) note_exposed(*opened->masked);
+  std::string body = std::move(opened->body);
   const std::size_t size = body.size();
   body.append(simdjson::SIMDJSON_PADDING, ' ');
   const record::envelope around{.message_id = parse_uuid(e.message_id).value(),
@@ -109,6 +135,23 @@ void replay::print() const {
     fmt::print("  stay in the quarantine  {:>10}  {}\n", grouped(n), reason);
 }
 
+/// What is written down before any of it is loaded. Ids follow.
+audit_entry line_of(const config& c, const pg::load_plan& plan, const quarantine_options& o) {
+  const auto masked = record::masked_fields(c.plan);
+  return {.what = "quarantine replay",
+          .which = fmt::format("into {} by {}, which masks {}:", plan.target, c.plan.source_name,
+                               masked.empty() ? "nothing" : fmt::format("{}", fmt::join(masked, ", "))),
+          .why = o.reason};
+}
+
+failure masks_less(const std::set<std::string>& fields) {
+  return {errc::bad_configuration,
+          fmt::format("{} was masked when these messages were set aside, and this plan would store it as it "
+                      "came; nothing more was loaded",
+                      fmt::join(fields, ", ")),
+          "mask it in the plan, or add --unmasked"};
+}
+
 /// What was committed stays so, and the answer to a COMMIT may be what was lost.
 int ended_early(const replay& run, failure why) {
   run.print();
@@ -142,7 +185,7 @@ awaitable<result<int>> replay_all(boost::asio::any_io_executor executor, const c
   filter->target = plan->label;
   pg::quarantine_position after;
   const bool damaged_too = filter->reason == record::reasons::wrong_digest || !filter->ids.empty();
-  replay run(**keys, *std::move(reader), damaged_too);
+  replay run(**keys, c.plan, *std::move(reader), damaged_too);
   copy::segment s({.rows_max = page, .body_bytes = 0, .handle_bytes = 0});
   bool first = true;
   for (;;) {
@@ -153,7 +196,10 @@ awaitable<result<int>> replay_all(boost::asio::any_io_executor executor, const c
     if (entries->empty()) break;
     after = {entries->back().sent_ms, entries->back().message_id};
     s.clear();
-    run.read(*entries, s);
+    audit_entry line = line_of(c, *plan, o);
+    run.read(*entries, s, line);
+    if (auto written = audit(c, line); !written) co_return written.error();
+    if (!run.exposed().empty() && !o.unmasked) co_return masks_less(run.exposed());
     const auto report = co_await pg::load(database, *plan, s, nullptr, true);
     if (!report) co_return ended_early(run, report.error());
     run.loaded(s, *report, plan->by_event ? report->duplicates : 0);

@@ -19,6 +19,7 @@
 
 #include "app/commands.hpp"
 #include "app/context.hpp"
+#include "app/grade.hpp"
 #include "app/ledger_keeper.hpp"
 #include "app/open_files.hpp"
 #include "app/progress.hpp"
@@ -462,6 +463,10 @@ int service::run() {
   if (auto made = make_workers(); !made) return refuse(made.error());
   if (!keys_ && config_.bad == pg::bad_messages::quarantine) log_.warning("bodies_not_kept");
   if (!keys_ && config_.bad == pg::bad_messages::dlq) log_.warning("large_bodies_stay");
+  if (const std::string ring = readable_ring(config_); !ring.empty())
+    log_.warning("key_ring_readable", {{"file", ring}});
+  for (const grade& weak : weak_masks(config_.plan))
+    log_.warning("mask_weak", {{"column", weak.what}, {"fix", weak.fix}});
   if (few_files_) {
     log_.info("calls_limited", {{"files", files_max_},
                                 {"threads", config_.threads},

@@ -111,6 +111,7 @@ int show(const config& c, const unmask_options& o, const mask::rule& rule, const
          const std::vector<std::string>& tokens, std::size_t first_line) {
   std::string which = fmt::format("{} domain {}", to_string(rule.how), rule.domain);
   if (!o.column.empty()) which = fmt::format("{}.{}, {}", c.plan.table, o.column, which);
+  for (const std::string& condition : o.where) which += " where " + condition;
   audit_entry entry{"unmask", std::move(which), o.reason, {}, 0};
   const opened out = open_all(tokens, rule, keys, entry);
   // Before anything is shown; an attempt that opened nothing is written down too.

@@ -80,9 +80,9 @@ def test_a_body_that_never_comes_as_it_was_sent_is_set_aside_and_a_drain_ends(le
     assert "wrong_digest" in done.stdout
     assert least.sql("SELECT reason, receive_count FROM sluice.quarantine") == [["wrong_digest", "3"]]
     assert least.count("user_logins") == 99 and queue(least)["deleted"] == 100
-    stays = least.ok("quarantine", "replay").stdout
+    stays = least.ok("quarantine", "replay", "--reason", "r").stdout
     assert "its body is not what was sent" in stays and least.count("sluice.quarantine") == 1
-    asked_for = least.ok("quarantine", "replay", "--code", "wrong_digest").stdout
+    asked_for = least.ok("quarantine", "replay", "--reason", "r", "--code", "wrong_digest").stdout
     assert "missing_field" in asked_for, "the sample's body is no row either"
 
 

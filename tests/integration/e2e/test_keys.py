@@ -1,11 +1,13 @@
 """Who has the keys can go back, says why, and is written down."""
 
+import base64
 import getpass
 import json
 import os
 import pathlib
 import re
 import socket
+import subprocess
 
 import pytest
 
@@ -93,13 +95,14 @@ SYSLOG = pathlib.Path("/dev/log")
 @pytest.mark.skipif(os.getuid() != 0 or SYSLOG.exists(), reason="only root may stand in for a syslog, where there is none")
 def test_without_a_file_the_line_goes_to_syslog_and_without_that_nothing_is_opened(world):
     token = world.ok("mask", IP).stdout.strip()
-    done = world.run("unmask", "--reason", "ticket 43", token)
+    env = world.environment(SLUICE_AUDIT_FILE=None)
+    done = world.run("unmask", "--reason", "ticket 43", token, env=env)
     assert (done.returncode, done.stdout) == (2, "") and "no syslog" in done.stderr
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
         syslog.bind(str(SYSLOG))
         try:
             syslog.settimeout(10)
-            assert world.ok("unmask", "--reason", "ticket 43", token).stdout == IP + "\n"
+            assert world.ok("unmask", "--reason", "ticket 43", token, env=env).stdout == IP + "\n"
             line = syslog.recv(8192).decode()
         finally:
             SYSLOG.unlink()
@@ -173,3 +176,68 @@ def test_addresses_stay_addresses_and_what_is_none_is_set_aside(world):
     assert (done.returncode, done.stdout) == (1, "") and "no address" not in done.stderr
     unknown = unmask(world, "--reason", "r", "--scheme", "ipcrypt_pfx", "--key", "k9", "10.0.0.1")
     assert unknown.returncode == 1 and "no key 'k9'" in unknown.stderr
+
+
+@pytest.mark.parametrize("kind", ["a FIFO", "a link", "a device", "a folder"])
+def test_an_audit_line_goes_into_a_file_that_keeps_it_or_nothing_is_opened(world, kind):
+    place = world.folder / "audit"
+    if kind == "a FIFO":  # without a reader, for which it does not wait
+        os.mkfifo(place)
+    elif kind == "a link":
+        place.symlink_to(world.folder / "elsewhere")
+    elif kind == "a folder":
+        place.mkdir()
+    else:
+        place = pathlib.Path("/dev/null")
+    token = world.ok("mask", IP).stdout.strip()
+    done = world.run("unmask", "--reason", "r", token, "--audit-file", place, timeout=10)
+    assert (done.returncode, done.stdout) == (2, "") and "nothing was done" in done.stderr
+    assert not (world.folder / "elsewhere").exists()
+
+
+def test_an_audit_file_is_its_owner_s_alone_and_valid_whatever_the_reason(world):
+    place = world.folder / "audit"
+    place.touch(mode=0o666)
+    place.chmod(0o666)
+    token = world.ok("mask", IP).stdout.strip()
+    reasons = ["plain", b"\xff\xfe broken \xc3", "line\nbreak \x1b[31m"]
+    for reason in reasons:
+        command = [world.programs / "sluice", "unmask", "--reason", reason, token, "--audit-file", place]
+        subprocess.run(command, env=world.environment(), check=True, capture_output=True, timeout=10)
+    assert place.stat().st_mode & 0o777 == 0o600
+    lines = place.read_bytes().decode().splitlines()  # as UTF-8, or this fails
+    assert [json.loads(line)["why"] for line in lines][::2] == [reasons[0], reasons[2]]
+    assert "\ufffd" in json.loads(lines[1])["why"] and "\x1b" not in lines[2]
+
+
+def test_a_ring_that_others_may_write_or_that_is_no_key_is_refused(world):
+    ring = world.folder / "ring.toml"
+    env = world.environment(SLUICE_KEYS=None, SLUICE_KEYS_FILE=str(ring))
+    world.ok("keygen", "k1", "--file", ring)
+    assert ring.stat().st_mode & 0o777 == 0o600
+    assert world.run("keygen", "k1", "--file", ring).returncode == 2, "never over a ring"
+    assert world.ok("mask", IP, env=env).stdout.startswith("k1.")
+    for mode in (0o620, 0o602, 0o666):
+        ring.chmod(mode)
+        done = world.run("mask", IP, env=env)
+        assert done.returncode == 2 and "others may write" in done.stderr, oct(mode)
+    ring.chmod(0o644)
+    assert "others may read key ring" in world.run("check", env=env).stdout
+    world.ok("keys", "add", "k2", env=env)
+    assert ring.stat().st_mode & 0o777 == 0o640, "not for everybody any more"
+    same = world.keys.replace('" } }', '", k2 = "' + key_of(world.keys) + '" } }')
+    counting = base64.b64encode(bytes(range(32))).decode()
+    for text, words in [
+        (world.keys.replace(key_of(world.keys), "A" * 43 + "="), "is not random"),
+        (world.keys.replace(key_of(world.keys), counting), "is not random"),
+        (same, "are one key"),
+    ]:
+        done = world.run("mask", IP, env=world.environment(SLUICE_KEYS=text))
+        assert done.returncode == 2 and words in done.stderr, text
+
+
+def test_which_rows_were_opened_is_in_the_audit_log(world):
+    world.ok("init-db")
+    world.sql("INSERT INTO user_logins (user_id) VALUES ('U1')")
+    unmask(world, "--column", "masked_ip", "--where", "user_id=U1", "--reason", "r")
+    assert "where user_id=U1" in audit_lines(world)[-1]["which"]

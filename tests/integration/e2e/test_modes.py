@@ -107,7 +107,7 @@ def test_an_event_that_was_set_aside_and_is_mended_is_a_row(devices):
     assert states() == [["d1", "1"], ["d2", "2"]]
     assert devices.count("sluice.quarantine") == 3
     devices.sql("ALTER TABLE devices DROP CONSTRAINT low")
-    out = devices.ok("quarantine", "replay", env=devices.env).stdout
+    out = devices.ok("quarantine", "replay", "--reason", "r", env=devices.env).stdout
     assert "replayed 1 messages: 1 rows" in out, out
     assert re.search(r"stay in the quarantine\s+1  its event, by load.key, is a row already", out), out
     assert re.search(r"stay in the quarantine\s+1  wrong_type", out), out

@@ -116,5 +116,5 @@ def test_attributes_of_each_type_become_columns(world, request, server):
         [str(v), tenant, "7", "-12.50", base64.b64encode(proof).decode(), proof.hex()] for v, (tenant, proof) in enumerate(sent)
     ], done.stderr
     assert world.count("sluice.quarantine") == 0
-    replayed = world.run("quarantine", "replay", "-c", plan, env=env)
+    replayed = world.run("quarantine", "replay", "--reason", "r", "-c", plan, env=env)
     assert replayed.returncode == 2 and "reads message attributes, which the quarantine does not keep" in replayed.stderr

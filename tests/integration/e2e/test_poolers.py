@@ -177,7 +177,7 @@ def test_what_is_replayed_is_on_disk_and_comes_to_the_table(pooled):
     pooled.sql("ALTER TABLE devices DROP CONSTRAINT devices_state_check")
     for _ in range(4 * SERVERS):
         pooled_sql(pooled, pooled.pool, "CREATE TEMPORARY TABLE IF NOT EXISTS devices (LIKE public.devices)")
-    out = pooled.ok("quarantine", "replay", env=pooled.env).stdout
+    out = pooled.ok("quarantine", "replay", "--reason", "r", env=pooled.env).stdout
     assert f"replayed {BAD // 2} messages: {BAD // 2} rows" in out, out
     assert pooled.sql("SELECT count(*), min(durable) FROM public.devices") == [[str(GOOD + BAD // 2), "on"]]
 

@@ -9,6 +9,7 @@ import pytest
 
 from gate import Gate, PostgresGate
 from queues import BAD_BODY
+from terminal import on_a_terminal
 from world import SAMPLES, wait_for
 
 
@@ -92,21 +93,100 @@ def test_an_attempt_that_ends_at_one_of_many_bodies_shows_none_and_is_written_do
 
 
 def test_replay_loads_what_the_table_takes_now_and_leaves_the_rest(full):
-    nothing = full.ok("quarantine", "replay").stdout
+    nothing = full.ok("quarantine", "replay", "--reason", "r").stdout
     assert "replayed 0 messages" in nothing
     assert full.count("sluice.quarantine") == 49 and full.count("user_logins") == 51
 
     full.sql("ALTER TABLE user_logins DROP CONSTRAINT strict")
     [[one]] = full.sql("SELECT message_id FROM sluice.quarantine WHERE sqlstate = '23514' LIMIT 1")
-    assert "replayed 1 messages: 1 rows" in full.ok("quarantine", "replay", one).stdout
-    out = full.ok("quarantine", "replay").stdout
+    assert "replayed 1 messages: 1 rows" in full.ok("quarantine", "replay", "--reason", "r", one).stdout
+    out = full.ok("quarantine", "replay", "--reason", "r").stdout
     assert "replayed 47 messages: 47 rows" in out
     assert re.search(r"stay in the quarantine\s+1  missing_field user_id", out)
     assert full.count("user_logins") == 99
     assert full.count("sluice.quarantine") == 1
     assert full.count("sluice.ledger") == 100
-    full.ok("quarantine", "replay")
+    full.ok("quarantine", "replay", "--reason", "r")
     assert full.count("user_logins") == 99
+
+
+def audited(world):
+    return [json.loads(line) for line in (world.folder / "audit.log").read_text().splitlines()]
+
+
+def test_a_replay_is_written_down_before_it_loads(full):
+    full.sql("ALTER TABLE user_logins DROP CONSTRAINT strict")
+    [[one]] = full.sql("SELECT message_id FROM sluice.quarantine WHERE sqlstate = '23514' LIMIT 1")
+    unsaid = full.run("quarantine", "replay", one)
+    assert unsaid.returncode != 0 and "--reason" in unsaid.stderr
+    nowhere = full.environment(SLUICE_AUDIT_FILE="/nowhere/audit")
+    assert full.run("quarantine", "replay", one, "--reason", "ticket 42", env=nowhere).returncode == 2
+    assert full.count("user_logins") == 51
+    full.ok("quarantine", "replay", one, "--reason", "ticket 42")
+    [line] = audited(full)
+    assert (line["what"], line["why"], line["count"], line["key_ids"]) == ("quarantine replay", "ticket 42", 1, ["k1"])
+    assert line["which"] == f'into "public"."user_logins" by built-in login-events plan, which masks /ip, /device_id: {one}'
+
+
+UNMASKED = """[table]
+name = "user_logins"
+[[column]]
+name = "user_id"
+type = "varchar(128)"
+[[column]]
+name = "masked_ip"
+type = "varchar(256)"
+from = "/ip"
+"""
+
+
+def test_a_plan_that_masks_less_is_refused_unless_that_is_said(full):
+    """A slip with a plan must not write what was masked."""
+    full.sql("ALTER TABLE user_logins DROP CONSTRAINT strict")
+    plan = full.folder / "unmasked.toml"
+    plan.write_text(UNMASKED)
+    replay = ("quarantine", "replay", "-c", plan, "--reason", "r")
+    refused = full.run(*replay)
+    assert refused.returncode == 2 and "/ip was masked" in refused.stderr and "--unmasked" in refused.stderr
+    assert full.count("user_logins") == 51
+    full.ok(*replay, "--unmasked")
+    assert full.count("user_logins") == 99
+    assert full.sql("SELECT count(*) > 0 FROM user_logins WHERE masked_ip NOT LIKE 'k1.%'") == [["t"]]
+    assert all("masks nothing" in line["which"] for line in audited(full))
+
+
+@pytest.mark.parametrize("column", ["target", "reason"])
+def test_what_was_sealed_for_one_table_and_reason_is_opened_for_no_other(full, column):
+    full.sql(f"UPDATE sluice.quarantine SET {column} = '\"others\"' WHERE reason = 'missing_field'")
+    full.sql("CREATE TABLE others (LIKE user_logins)")
+    plan = full.folder / "others.toml"
+    plan.write_text(UNMASKED.replace("user_logins", "others"))
+    done = full.run("quarantine", "show", "--code", "missing_field" if column == "target" else '"others"', "--reason", "r")
+    assert done.returncode == 2 and "its table or its reason was changed" in done.stderr and done.stdout == ""
+    if column == "target":
+        out = full.ok("quarantine", "replay", "-c", plan, "--reason", "r").stdout
+        assert "replayed 0 messages" in out and "cannot be opened" in out
+
+
+def test_what_is_dropped_is_written_down_and_not_done_without(full):
+    drop = ("quarantine", "drop", "--code", "missing_field", "--yes", "--reason", "a month old")
+    assert full.run(*drop, env=full.environment(SLUICE_AUDIT_FILE="/nowhere/audit")).returncode == 2
+    assert full.count("sluice.quarantine") == 49
+    full.ok(*drop)
+    [line] = audited(full)
+    assert (line["what"], line["why"], line["which"], line["count"]) == (
+        "quarantine drop",
+        "a month old",
+        "code=missing_field",
+        1,
+    )
+
+
+def test_a_listing_commands_no_terminal(full):
+    """Whoever may insert into the quarantine chooses what is shown of it."""
+    full.sql("UPDATE sluice.quarantine SET target = E'\\x1b]0;title\\x07' WHERE reason = 'missing_field'")
+    seen = on_a_terminal(full, "quarantine", "list", "--code", "missing_field")
+    assert "\x1b]" not in seen and "\\u001b]0;title\\u0007" in seen
 
 
 class LastWordLost(PostgresGate):
@@ -130,18 +210,18 @@ def test_a_replay_whose_commit_is_lost_fails_and_can_be_run_again(full, asked, r
     full.sql("ALTER TABLE user_logins DROP CONSTRAINT strict")
     with LastWordLost(full.environment(), asked) as gate:
         env = full.environment(PGHOST=gate.host, PGPORT=str(gate.port), PGSSLMODE="disable")
-        done = full.run("quarantine", "replay", env=env)
+        done = full.run("quarantine", "replay", "--reason", "r", env=env)
         assert gate.cut == 1
     assert done.returncode == 1 and "was lost" in done.stderr, done
     assert (full.count("user_logins"), full.count("sluice.quarantine")) == (rows, 100 - rows)
-    full.ok("quarantine", "replay")
+    full.ok("quarantine", "replay", "--reason", "r")
     assert (full.count("user_logins"), full.count("sluice.quarantine"), full.count("sluice.ledger")) == (99, 1, 100)
     assert full.sql("SELECT count(DISTINCT user_id) FROM user_logins") == [["99"]]
 
 
 def test_two_replays_at_once_load_each_message_once(full):
     full.sql("ALTER TABLE user_logins DROP CONSTRAINT strict")
-    both = [full.start("quarantine", "replay") for _ in range(2)]
+    both = [full.start("quarantine", "replay", "--reason", "r") for _ in range(2)]
     outputs = [process.communicate(timeout=60) for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert full.count("user_logins") == 99
@@ -150,19 +230,19 @@ def test_two_replays_at_once_load_each_message_once(full):
 
 def test_drop_wants_a_filter_and_a_yes(full):
     for arguments in ([], ["--yes"], ["--code", "missing_field"]):
-        refused = full.run("quarantine", "drop", *arguments)
+        refused = full.run("quarantine", "drop", "--reason", "r", *arguments)
         assert refused.returncode == 2, arguments
     assert "would drop 1 entries" in refused.stderr
     assert full.count("sluice.quarantine") == 49
-    assert "dropped 1 entries" in full.ok("quarantine", "drop", "--code", "missing_field", "--yes").stdout
-    assert "dropped 48 entries" in full.ok("quarantine", "drop", "--all", "--yes").stdout
+    assert "dropped 1 entries" in full.ok("quarantine", "drop", "--reason", "r", "--code", "missing_field", "--yes").stdout
+    assert "dropped 48 entries" in full.ok("quarantine", "drop", "--reason", "r", "--all", "--yes").stdout
     assert full.count("sluice.quarantine") == 0
     assert full.count("sluice.ledger") == 100
 
 
 @pytest.mark.parametrize("flag", ["--code", "--since", "--until"])
 def test_a_filter_that_is_empty_is_a_mistake_and_not_all(full, flag):
-    done = full.run("quarantine", "drop", "--code", "refused_by_table", flag, "", "--yes")
+    done = full.run("quarantine", "drop", "--reason", "r", "--code", "refused_by_table", flag, "", "--yes")
     assert done.returncode == 2 and "empty" in done.stderr
     assert full.count("sluice.quarantine") == 49
 

@@ -101,6 +101,7 @@ class World:
             "SLUICE_QUEUE": "login-queue",
             "SLUICE_KEYS": self.keys,
             "PGDATABASE": self.database,
+            "SLUICE_AUDIT_FILE": str(self.folder / "audit.log"),
         }
         env |= {name: os.environ[name] for name in ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD") if name in os.environ}
         env |= {
