@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -95,6 +96,8 @@ class segment {
 
   bool empty() const noexcept { return slots_.empty(); }
   bool full() const noexcept { return slots_.size() >= options_.rows_max; }
+  /// Bytes for which there is a place in each of rows, bodies and handles.
+  std::size_t room() const noexcept { return std::min({rows_.room(), bodies_.room(), handles_.room()}); }
   std::size_t size() const noexcept { return slots_.size(); }
   std::size_t refused() const noexcept { return refusals_.size(); }
   std::span<const slot> slots() const noexcept { return slots_; }

@@ -26,14 +26,14 @@ batch* batch_pool::open(steady_time now) {
 }
 
 void batch_pool::seal() {
-  if (!filling()) return;
+  if (filling() == nullptr) return;
   filling_->at = batch::stage::sealed;
   sealed_.push_back(filling_);
   filling_ = nullptr;
 }
 
 batch* batch_pool::take(steady_time now, std::chrono::milliseconds age_max) {
-  if (sealed_.empty() && filling() && now >= ripe_at(age_max)) seal();
+  if (sealed_.empty() && filling() != nullptr && now >= ripe_at(age_max)) seal();
   if (sealed_.empty()) return nullptr;
   batch* oldest = sealed_.front();
   sealed_.pop_front();
@@ -41,17 +41,19 @@ batch* batch_pool::take(steady_time now, std::chrono::milliseconds age_max) {
   return oldest;
 }
 
-void batch_pool::put_back(batch& b) {
+void batch_pool::put_back(batch& b, steady_time now) {
   BOOST_ASSERT(b.at == batch::stage::loading);
   seal();  // else it is this one's turn again and again
+  if (b.rows.group_id(b.rows.slots().front()).empty()) {
+    fill_on(b, now);
+    return;
+  }
   b.at = batch::stage::sealed;
   std::unordered_set<std::string_view> groups;
   std::deque<batch*> before, behind;
   const auto put_behind = [&](batch& each) {
     behind.push_back(&each);
-    for (const copy::slot& s : each.rows.slots()) {
-      if (const auto group = each.rows.group_id(s); !group.empty()) groups.insert(group);
-    }
+    for (const copy::slot& s : each.rows.slots()) groups.insert(each.rows.group_id(s));
   };
   put_behind(b);
   for (batch* each : sealed_) {
@@ -64,6 +66,16 @@ void batch_pool::put_back(batch& b) {
   }
   sealed_ = std::move(before);
   sealed_.insert(sealed_.end(), behind.begin(), behind.end());
+}
+
+void batch_pool::fill_on(batch& b, steady_time now) {
+  if (filling_ != nullptr) {  // and is empty
+    filling_->at = batch::stage::free;
+    ++free_;
+  }
+  filling_ = &b;
+  b.at = batch::stage::filling;
+  b.opened = now;
 }
 
 void batch_pool::release(batch& b) {

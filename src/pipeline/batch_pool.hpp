@@ -48,11 +48,15 @@ class batch_pool {
   /// The oldest sealed batch, now `loading`; or the one that is being filled, if it has waited for `age_max`.
   /// Null if there is none.
   batch* take(steady_time now, std::chrono::milliseconds age_max);
-  /// Behind all others, to be taken again; ends filling. Those with messages of its groups, or of the groups
-  /// of those, go with it: no message is loaded before an earlier one of its group.
-  void put_back(batch& b);
-  /// Whether a batch is being filled, and has a message.
-  bool filling() const noexcept { return filling_ != nullptr && !filling_->rows.empty(); }
+  /// Behind all others, to be taken again; ends the filling of another. Those with messages of its groups, or
+  /// of the groups of those, go with it: no message is loaded before an earlier one of its group. One without
+  /// groups is filled on: it may be all that there is room in. (In a queue with an order, what is behind a
+  /// slow message waits for it, so that one is left alone.)
+  void put_back(batch& b, steady_time now);
+  /// The batch that is being filled, if it has a message; else null.
+  const batch* filling() const noexcept {
+    return filling_ != nullptr && !filling_->rows.empty() ? filling_ : nullptr;
+  }
   /// When it will have waited long enough. Meaningless if none is being filled.
   steady_time ripe_at(std::chrono::milliseconds age_max) const noexcept { return filling_->opened + age_max; }
   /// Back to the free ones, empty.
@@ -68,6 +72,8 @@ class batch_pool {
   std::span<batch> all() noexcept { return batches_; }
 
  private:
+  void fill_on(batch& b, steady_time now);
+
   std::vector<batch> batches_;
   std::deque<batch*> sealed_;
   batch* filling_ = nullptr;

@@ -64,6 +64,7 @@ class lane {
   awaitable<void> poll();
   std::size_t receives_max() const;
   std::size_t messages_max() const;
+  bool takes_one_more(const batch* b) const;
   void receive_fewer(std::size_t most);
   void note_size(std::span<const sqs::message> reply) noexcept;
   void call_for_help(steady_time now);
@@ -156,8 +157,9 @@ class lane {
   batch_pool pool_;
   concurrency receive_limit_;
   concurrency settle_limit_;
-  std::size_t reply_bytes_;      ///< of a full reply of the largest bodies lately
-  bool reply_measured_ = false;  ///< until then, of the largest that the queue takes
+  std::size_t reply_bytes_;         ///< of a full reply of the largest bodies lately
+  std::size_t body_bytes_max_ = 0;  ///< of all that came
+  bool reply_measured_ = false;     ///< until then, of the largest that the queue takes
   ticket_queue tickets_;
   std::vector<queue*> receiving_;  ///< connections of pollers, for stop
   std::vector<sink*> loading_;

@@ -55,7 +55,7 @@ awaitable<void> lane::give_up(sink& to, batch& b, const failure& why) {
       log_.warning("load_given_up", {{"why", why.what}, {"fix", why.fix}, {"messages", b.rows.size()}});
   }
   if (next == database_health::next::keep) {
-    pool_.put_back(b);
+    pool_.put_back(b, clock::now());
     co_return;
   }
   const bool is_away = next == database_health::next::give_back_and_probe;
@@ -73,7 +73,7 @@ awaitable<batch*> lane::next_batch() {
     if (batch* b = pool_.take(clock::now(), options_.age_max)) co_return b;
     if (received_all_) co_return nullptr;
     const auto longest =
-        pool_.filling() ? pool_.ripe_at(options_.age_max) - clock::now() : clock::duration(1min);
+        pool_.filling() != nullptr ? pool_.ripe_at(options_.age_max) - clock::now() : clock::duration(1min);
     const clock::duration rest = std::max<clock::duration>(longest, 0ms);
     co_await work_.wait(rest);
   }
@@ -179,7 +179,7 @@ void lane::give_back_waiting(keep what) {
       give_back(*b);
     }
   }
-  for (batch* b : kept) pool_.put_back(*b);
+  for (batch* b : kept) pool_.put_back(*b, clock::now());
 }
 
 void lane::loaded(const batch& b, const pg::load_report& report, clock::duration took) {

@@ -20,6 +20,7 @@ constexpr std::uint32_t digest_tries = 3;  // wrong digests of a body until it i
 constexpr auto readings_apart = 2s;        // of what the queue says that it holds
 constexpr std::size_t torn_max = 1'000;    // messages whose wrong digests are counted
 constexpr std::size_t row_bytes_max = std::size_t{256} << 20;
+constexpr std::size_t other_bytes = 1'024;  // of a message beside its body: handle, group, trace
 
 // SQS hides a message when it answers, which after a long poll is long after it was asked. It is not known
 // how long the answer was on its way. A quarter of the visibility is taken for the most: then the heartbeat,
@@ -113,11 +114,17 @@ awaitable<void> lane::poll() {
 
 // What is on trial is held until it is loaded, and what finds no batch goes back, at the price of a receive.
 // So none is asked for that may find none, whatever the polls in flight bring: of large messages each may
-// need a batch of its own.
+// need a batch of its own. Where no batch is left, one that is on trial already may take more, as far as is
+// known of their size: else a few messages that alone are never loaded would keep out all others.
 std::size_t lane::messages_max() const {
   if (health_.trusted()) return options_.receive_max;
-  const std::size_t room = pool_.unused();
+  const std::size_t room = pool_.unused() + (takes_one_more(pool_.filling()) ? 1 : 0);
   return room > awaited_ ? std::min(options_.receive_max, room - awaited_) : 0;
+}
+
+bool lane::takes_one_more(const batch* b) const {
+  if (b == nullptr || !b->on_trial || b->rows.full()) return false;
+  return b->rows.room() >= 2 * body_bytes_max_ + other_bytes;
 }
 
 // What waits in replies has a limit, too, as large bodies are a hundred times what small ones are.
@@ -131,7 +138,10 @@ std::size_t lane::receives_max() const {
 void lane::note_size(std::span<const sqs::message> reply) noexcept {
   if (reply.empty()) return;
   std::size_t bytes = 0;
-  for (const sqs::message& m : reply) bytes += m.body.size();
+  for (const sqs::message& m : reply) {
+    bytes += m.body.size();
+    body_bytes_max_ = std::max(body_bytes_max_, m.body.size());
+  }
   bytes = bytes / reply.size() * options_.receive_max;  // if it had been full
   if (std::exchange(reply_measured_, true)) bytes = std::max(bytes, reply_bytes_ - reply_bytes_ / 16);
   reply_bytes_ = bytes;

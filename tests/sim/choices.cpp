@@ -85,6 +85,12 @@ choices choose(dice& d, bool changed_table) {
     if (c.bad == pg::bad_messages::leave) c.bad = pg::bad_messages::quarantine;
   }
   c.options.leave_bad = c.bad == pg::bad_messages::leave;
+  // A row that is refused without a cause is held until another is taken: all of them, and that one, must
+  // find a place.
+  if (c.refused_rows > 0) {
+    c.options.segment.rows_max += 30;
+    c.options.segment.row_bytes += 12'000;
+  }
   return c;
 }
 

@@ -69,8 +69,29 @@ TEST_CASE("what is put back comes last, and behind it all that came after it in 
   batch* none = pool.open(start);
   fill(*none);
   REQUIRE(pool.take(start, 1h) == a);
-  pool.put_back(*a);
+  pool.put_back(*a, start);
   for (batch* next : {c, none, a, ab, b}) CHECK(pool.take(start, 1h) == next);
+}
+
+TEST_CASE("what is put back is filled on, unless it has a group") {
+  batch_pool pool(3, {});
+  batch* a = pool.open(start);
+  fill(*a);
+  REQUIRE(pool.take(start, 0ms) == a);
+  REQUIRE(pool.open(start) != a);
+  pool.put_back(*a, start + 1s);
+  CHECK(pool.unused() == 2);
+  CHECK(pool.open(start + 2s) == a);
+  CHECK(pool.filling() == a);
+  CHECK(pool.ripe_at(50ms) == start + 1s + 50ms);
+
+  pool.seal();
+  batch* of_group = pool.open(start);
+  fill(*of_group, "b");
+  REQUIRE(pool.take(start, 0ms) == a);
+  REQUIRE(pool.take(start, 0ms) == of_group);
+  pool.put_back(*of_group, start + 3s);
+  CHECK(pool.filling() == nullptr);
 }
 
 TEST_CASE("there is no room when no batch is free and none is being filled") {

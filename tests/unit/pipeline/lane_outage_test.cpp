@@ -145,3 +145,20 @@ TEST_CASE("a locked message that goes back from its trial takes with it what is 
   f.run_lanes(1);
   CHECK(f.table.out_of_order() == "");
 }
+
+TEST_CASE("messages that alone are never loaded keep no good one out, however many come first") {
+  outage_fixture f;
+  f.put(40);
+  // A trigger misses a table for the first: whose fault that is shows when another row is taken.
+  f.table.refuses_row = [&f](const std::string& id) -> std::optional<row_refusal> {
+    const bool is_bad = f.queue.by_id.at(id) < 30;
+    return is_bad ? std::optional(row_refusal{.sqlstate = "42P01", .names_cause = false}) : std::nullopt;
+  };
+  simulated_process process(f.queue, f.table, f.options, lane_fixture::plan(), f.counters, f.log);
+  const auto until = f.time.now() + 2h;
+  while (f.queue.left() > 0 && f.time.now() < until) f.step(process);
+  process.stop();
+  while (!process.ended()) f.step(process);
+  CHECK(f.table.rows.size() == 10);
+  CHECK(f.table.set_aside.size() == 30);
+}
