@@ -157,7 +157,7 @@ awaitable<result<int>> look(boost::asio::any_io_executor executor, const config&
   const auto queue = co_await check_queue(list, executor, c);
   co_await check_database(list, executor, c, queue);
   if (list.failures() == 0) co_return exit_code::done;
-  fmt::print("\n{} to mend\n", list.failures());
+  fmt::print("\n{} to correct\n", list.failures());
   co_return exit_code::refused;
 }
 

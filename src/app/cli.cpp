@@ -34,7 +34,7 @@ constexpr const char* overview =
 
 Examples:
   sluice keygen                         make a key ring; put it into SLUICE_KEYS
-  sluice check                          is everything right? says what to mend
+  sluice check                          is everything right? says what to correct
   sluice init-db                        create table, ledger and quarantine
   sluice send events.ndjson --create    put messages into the queue
   sluice drain                          load what the queue holds, then end

@@ -53,7 +53,7 @@ boost::asio::awaitable<result<>> check_one_database(pg::connection& database, co
 boost::asio::awaitable<result<std::string>> prepare_bad_messages(sqs::client& client, const config& c,
                                                                  const queue_info& queue);
 
-/// How rows get into the table as it is, by the plan and the mode; fails with the first thing to mend.
+/// How rows get into the table as it is, by the plan and the mode; fails with the first thing to correct.
 boost::asio::awaitable<result<pg::load_plan>> plan_load(pg::connection& database, const config& c);
 
 /// Runs one coroutine on a loop of its own, to its end. Prints its failure ("sluice: ...") and gives its exit

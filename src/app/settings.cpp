@@ -53,7 +53,7 @@ constexpr setting table[] = {
     {"limits.hold_max", "SLUICE_HOLD_MAX", "", "60s",
      "how long messages are held while PostgreSQL is away, then given back"},
     {"limits.drain_max", "SLUICE_DRAIN_MAX", "", "25s",
-     "how long a stop may take before what is left is given back"},
+     "how long a stop may take; from four fifths of it on, what is not committed is given back"},
     {"limits.protect_task", "SLUICE_PROTECT_TASK", "", "off",
      "on: a task of an ECS service is not chosen by scale-in while it holds messages"},
     {"limits.queue_away_max", "SLUICE_QUEUE_AWAY_MAX", "", "5m",

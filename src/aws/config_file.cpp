@@ -118,7 +118,7 @@ result<config_file> parse_config_file(std::string_view text, std::string path) {
     // The line itself is not shown: it may hold a secret.
     if (!wrong.empty()) {
       return failure{errc::bad_configuration, fmt::format("{}:{}: {}", file.path, lines.line(), wrong),
-                     "mend the line"};
+                     "correct the line"};
     }
     i = end + 1;
   }

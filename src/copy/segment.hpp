@@ -65,8 +65,7 @@ class segment {
 
   struct entry {
     uuid message_id{};
-    std::optional<uuid>
-        business_key{};  ///< by which the ledger is to know its row, instead of the message id
+    std::optional<uuid> business_key{};  ///< by which the ledger is to know its row, beside the message id
     std::int64_t sent_ms = 0;
     std::chrono::steady_clock::time_point hidden_until{};
     std::uint32_t receive_count = 0;
@@ -82,7 +81,7 @@ class segment {
   /// Adds a message that is set aside.
   bool add_refused(const entry& e, refusal why);
   /// Turns a good message into one set aside (the table refused it). Its bytes stay; loads skip it. It loses
-  /// its business key, as that is of rows: the same event, mended and sent again, is no duplicate.
+  /// its business key, as that is of rows: the same event, corrected and sent again, is no duplicate.
   void refuse(std::size_t index, refusal why);
   /// Takes back all refusals but the first `kept`: their messages are good again.
   void forgive(std::size_t kept);

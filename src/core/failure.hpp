@@ -16,7 +16,7 @@ using boost::system::error_code;
 /// Conditions of our own, beside errno, SQLSTATE, AWS error names and HTTP status, which have categories of
 /// their own below.
 enum class errc {
-  bad_configuration = 1,  ///< a setting, file or plan that cannot work; only its author can mend it
+  bad_configuration = 1,  ///< a setting, file or plan that cannot work; only its author can correct it
   missing_credentials,
   missing_key,        ///< a mask rule needs a key ring, or a key id that the ring lacks
   timed_out,          ///< a deadline of ours passed

@@ -13,7 +13,7 @@ enum class verdict {
   throttle,   ///< the peer asks for less, or we are out of descriptors: back off, with less in flight
   auth,       ///< credentials may be stale: refresh them once; if that does not help, it is fatal
   bad_row,    ///< one row's data is at fault: set it aside, go on with the others
-  fatal,      ///< only a person can mend it: stop, keep the messages in the queue
+  fatal,      ///< only a person can correct it: stop, keep the messages in the queue
   cancelled,  ///< we were asked to stop: not an error
 };
 

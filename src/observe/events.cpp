@@ -129,11 +129,12 @@ constexpr event table[] = {
      "the queue.",
      ""},
     {"keys_kept", level::error, "SIGHUP: the new key ring will not do; sluice goes on with the one it has.",
-     "The line says what is wrong with the file; mend it and send SIGHUP again."},
-    {"stopping", level::info, "A signal came: nothing more is received, what is held is committed.", ""},
+     "The line says what is wrong with the file; correct it and send SIGHUP again."},
+    {"stopping", level::info,
+     "A signal came: nothing more is received, what is held is committed, and what is left goes back.", ""},
     {"stopped", level::info, "The run has ended, with its totals.", ""},
     {"failed", level::error,
-     "The run has ended on what only a person can mend; what was not committed is in the queue.",
+     "The run has ended on what only a person can correct; what was not committed is in the queue.",
      "The line says what to change; then start sluice again."},
 };
 

@@ -31,7 +31,8 @@ constexpr figure<counter> counts[] = {
     {"batches", "sluice_transactions_committed_total", "Transactions committed, one a batch.",
      &counters::batches},
     {"claims", "sluice_transactions_claimed_total",
-     "Transactions committed in claim form: after a ledger conflict or a commit whose answer was lost.",
+     "Transactions committed in claim form: after a ledger conflict, a refused row, or a commit whose answer "
+     "was lost.",
      &counters::claims},
     {"load_failures", "sluice_transactions_failed_total", "Transactions that failed and were tried again.",
      &counters::load_failures},

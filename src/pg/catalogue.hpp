@@ -27,7 +27,7 @@ std::string init_sql(const record::plan& p);
 boost::asio::awaitable<result<>> init_db(connection& c, const record::plan& p);
 
 /// Compares the table's real columns (pg_attribute) with the plan, and looks for ledger and quarantine. Each
-/// failure is one thing to mend (`schema_mismatch`): missing table (fix names `sluice init-db`), missing
+/// failure is one thing to correct (`schema_mismatch`): missing table (fix names `sluice init-db`), missing
 /// column, wrong column type (names both), varchar too short, NOT NULL column that the plan does not write,
 /// missing privilege.
 boost::asio::awaitable<result<std::vector<failure>>> check_schema(connection& c, const record::plan& p);

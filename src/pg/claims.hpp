@@ -22,7 +22,8 @@ struct segment_part {
 /// itself; the loader does.
 ///
 /// A message is claimed by its id, whatever becomes of it, and where the plan has a business key its row is
-/// claimed by that, too. What is set aside has no business key, so that its event may be sent again, mended.
+/// claimed by that, too. What is set aside has no business key, so that its event may be sent again,
+/// corrected.
 class claims {
  public:
   claims(const copy::segment& s, const load_plan& plan, segment_part part = {})

@@ -44,12 +44,12 @@ class lane {
   lane& operator=(const lane&) = delete;
 
   /// Until `stop`, or until the queue is empty (options.until_empty), or a failure that only a person can
-  /// mend (returned). When it returns nothing is in flight: every message received was settled or is visible
-  /// again after its visibility timeout.
+  /// correct (returned). When it returns nothing is in flight: every message received was settled or is
+  /// visible again after its visibility timeout.
   awaitable<result<>> run();
 
-  /// Receives no more, commits and deletes what it has, within `stop_max`. On the loop's thread; may be
-  /// called again.
+  /// Receives no more, commits and deletes what it has, and gives back the rest, within `stop_max`. On the
+  /// loop's thread; may be called again.
   void stop();
 
   /// There is work for more loops than those at it: receives until there is none again. On the loop's thread.

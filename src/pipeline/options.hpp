@@ -25,7 +25,8 @@ struct options {
   std::chrono::milliseconds hold_max{60'000};  ///< how long messages are held while the database is away
   std::chrono::milliseconds queue_away_max{300'000};  ///< how long receiving may fail before that is the end
   std::chrono::milliseconds poll_grace{500};  ///< at stop: how long a poll in flight may still bring messages
-  std::chrono::milliseconds stop_max{25'000};  ///< at stop: after this, what is not committed is given back
+  std::chrono::milliseconds stop_max{
+      25'000};               ///< at stop: the longest; from 4/5 on, what is not committed is given back
   bool leave_bad = false;    ///< messages that cannot become rows stay in the queue: only rows are deleted
   bool in_order = false;     ///< FIFO: when a batch goes back, so does all that came after it; one loader
   bool until_empty = false;  ///< drain: end when the queue is empty

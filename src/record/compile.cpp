@@ -84,8 +84,8 @@ result<> read_mask(const toml_section& in, const plan&, column& c) {
   }
   const bool is_address = c.type == column_type::inet && !c.is_array;
   if (!c.is_text() && !is_address) {
-    return in.wrong(
-        "mask", fmt::format("column {} is {}: only text and varchar can be masked", c.name, c.sql_type()));
+    return in.wrong("mask", fmt::format("column {} is {}: only text, varchar and inet can be masked", c.name,
+                                        c.sql_type()));
   }
   if (const auto* table = node->as_table()) {
     auto rule = read_rule(toml_section(*table, in.file(), "mask"));

@@ -137,8 +137,9 @@ plan login_events();
 /// Without
 /// `[[column]]`, the columns are those of `login_events`; without `[table]` too, the table as well. Errors
 /// are `bad_configuration` with `file:line`. Refused: unknown keys, unknown types or schemes, a `pii` column
-/// with no mask, a mask on a column that is not text or varchar, a token that cannot fit varchar(n) for any
-/// value, duplicate columns, a bad pointer, a transform or source that does not give the column's type.
+/// with no mask, a mask on a column that is not text or varchar (ipcrypt: or inet), a token that cannot fit
+/// varchar(n) for any value, duplicate columns, a bad pointer, a transform or source that does not give the
+/// column's type.
 result<plan> compile(const toml::v3::table& root, std::string_view source_name);
 
 }  // namespace sluice::record

@@ -110,7 +110,7 @@ asio::awaitable<result<http::response>> client::impl::send(const call& c, const 
   co_return co_await link.send(r, c.timeout);
 }
 
-// Sends `body`. Stale credentials and a skewed clock are mended once each; the answer of a success is
+// Sends `body`. Stale credentials and a skewed clock are corrected once each; the answer of a success is
 // returned.
 asio::awaitable<result<std::string_view>> client::impl::run(call c) {
   closed = false;
@@ -120,7 +120,7 @@ asio::awaitable<result<std::string_view>> client::impl::run(call c) {
   bool refreshed = false;
   bool clock_mended = false;
   for (;;) {
-    const auto offset = shared->clock_offset;  // another call may mend it meanwhile
+    const auto offset = shared->clock_offset;  // another call may correct it meanwhile
     auto answer = co_await send(c, **keys, shared->now() + offset);
     if (!answer) co_return located(c, std::move(answer)).error();
     if (answer->status / 100 == 2) co_return answer->body;

@@ -249,12 +249,16 @@ class Crash:
         self._world.sql("DELETE FROM disk_full")
 
     def stop(self, process):
-        # Before its main begins nobody hears a signal, and SIGTERM ends it as it ends any program.
-        wait_for(lambda: catches(self._processes[process].pid, signal.SIGTERM), "it to listen", process=self._processes[process])
-        self._processes[process].terminate()
+        self._terminate(process)
         code = self._processes[process].wait(30)
         assert code == 0, f"sluice {process} ended with {code} when it was told to stop"
         self._start(process)
+
+    def _terminate(self, process):
+        """Before its main begins nobody hears a signal, and SIGTERM ends it as it ends any program."""
+        one = self._processes[process]
+        wait_for(lambda: catches(one.pid, signal.SIGTERM), "it to listen", process=one)
+        one.terminate()
 
     def pause(self, process):
         """For so long that its messages are given to the other, which must wait for what this one will say."""
@@ -277,8 +281,8 @@ class Crash:
         """Lets the two end their work without faults, and stops them."""
         self._world.set_faults()
         self._wait_until_empty()
-        for process in self._processes:
-            process.terminate()
+        for i in range(len(self._processes)):
+            self._terminate(i)
         for i, process in enumerate(self._processes):
             assert process.wait(30) == 0, f"sluice {i} ended with {process.returncode}"
 

@@ -197,7 +197,7 @@ def test_an_unknown_key_of_a_column_is_named_with_its_line(ready):
         ('type = "varchar(20)"\nmask = "aes_siv"', ["varchar(20)", "longer"]),
         ('type = "varchar(24)"\nmask = "aes_siv"', ["column c", "varchar(24)", "25 characters"]),
         ('type = "varchar(15)"\nmask = "ipcrypt_pfx"', ["varchar(15)", "longer"]),
-        ('type = "integer"\nmask = "aes_siv"', ["only text and varchar can be masked"]),
+        ('type = "integer"\nmask = "aes_siv"', ["only text, varchar and inet can be masked"]),
         ('type = "text"\nmask = { scheme = "hmac_sha256", key = "k9" }', ["column c", "no key 'k9'"]),
     ],
 )

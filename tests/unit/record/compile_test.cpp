@@ -161,7 +161,7 @@ TEST_CASE("a mistake is told with its line, and what to do") {
       test{column("text", "pii = true"),
            "p.toml:6: column v is tagged pii and has no mask; add mask = \"aes_siv\", or another scheme"},
       test{column("bigint", "mask = 'aes_siv'"),
-           "p.toml:6: column v is bigint: only text and varchar can be masked"},
+           "p.toml:6: column v is bigint: only text, varchar and inet can be masked"},
       test{column("inet", "mask = 'aes_siv'"),
            "p.toml:6: column v is inet, and aes_siv does not give addresses; take ipcrypt_deterministic or "
            "ipcrypt_pfx, or make the column text"},
