@@ -25,8 +25,8 @@ unit: install-test ## Inner loop: build what changed, run the unit tests
 	@scripts/build.sh dev && ctest --test-dir build/dev -LE 'integration|simulation' -j 2 --output-on-failure --no-tests=error
 integration: ## Against a real PostgreSQL, the local queue, and clients that were written by others
 	@PRESET=dev scripts/test.sh integration python
-crash-test: build ## Kill sluice and PostgreSQL CYCLES times (default 1000), count every message; LOAD=dlq, leave, fifo, upsert or key; POOL=transaction or session
-	@python3 tests/chaos/crash.py --cycles $(or $(CYCLES),1000) $(if $(SEED),--seed $(SEED)) $(if $(LOAD),--load $(LOAD)) $(if $(POOL),--pool $(POOL))
+crash-test: build ## Kill sluice and PostgreSQL CYCLES times (default 1000), count every message; LOAD=dlq, leave, fifo, upsert, key or outages; POOL=transaction or session; FILES=256: few descriptors
+	@python3 tests/chaos/crash.py --cycles $(or $(CYCLES),1000) $(if $(SEED),--seed $(SEED)) $(if $(LOAD),--load $(LOAD)) $(if $(POOL),--pool $(POOL)) $(if $(FILES),--files $(FILES))
 soak: build ## MINUTES (default 20) of load with a fault every few seconds; writes bench/results/soak.svg
 	@python3 tests/chaos/soak.py --minutes $(or $(MINUTES),20) --plot bench/results/soak.svg
 asan: ## Unit and integration tests under AddressSanitizer and UndefinedBehaviorSanitizer

@@ -250,7 +250,8 @@ export ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19 TSAN_SYMBOLIZER_PATH=/us
 
 if [ "${1:-}" = pytest ]; then
   shift
-  install test && build "$preset" && packages || exit 1
+  # Of a build that somebody else looks after, as tests/mutation does, only the programs are there.
+  [ -n "${SLUICE_BUILT:-}" ] || { install test && build "$preset" && packages; } || exit 1
   with_programs "$preset" pytest "$@"
   exit
 fi

@@ -9,6 +9,7 @@ lives, or where a test fails without one.
 """
 
 import argparse
+import os
 import pathlib
 import re
 import shutil
@@ -79,14 +80,21 @@ def copy_of_source():
         (TREE / "build/venv").symlink_to(ROOT / "build/venv")
 
 
+def configure():
+    """Without optimisation, as it is compiled once for each fault."""
+    command = ["cmake", "--preset", "release", "-DSLUICE_TESTS=ON", "-DCMAKE_CXX_FLAGS_RELEASE=-O0"]
+    subprocess.run(command, cwd=TREE, check=True, stdout=subprocess.DEVNULL)
+
+
 def build(targets):
-    subprocess.run(["scripts/build.sh", "release", *targets], cwd=TREE, check=True)
+    subprocess.run(["cmake", "--build", "build/release", "--target", *targets], cwd=TREE, check=True, stdout=subprocess.DEVNULL)
 
 
 def fails(m):
     with open(TREE / "test.log", "wb") as log:
         try:
-            code = subprocess.run(m.command(), cwd=TREE, stdout=log, stderr=log, timeout=TEST_MAX_S, check=False).returncode
+            env = os.environ | {"SLUICE_BUILT": "yes"}
+            code = subprocess.run(m.command(), cwd=TREE, env=env, stdout=log, stderr=log, timeout=TEST_MAX_S, check=False).returncode
         except subprocess.TimeoutExpired:
             return True
     text = (TREE / "test.log").read_text(errors="replace")
@@ -106,6 +114,7 @@ def main():
         return 0
     tried = [m for m in mutants() if not chosen.words or any(word in m.fault for word in chosen.words)]
     copy_of_source()
+    configure()
     build(sorted({target for m in tried for target in m.targets()}))
     wrong = 0
     for m in tried:
