@@ -40,8 +40,8 @@ class lock {
   int folder_;
 };
 
-/// A new file in its place, with the old one's owner, for him and his group alone: whoever reads meanwhile
-/// gets the old or the new.
+/// A new file in its place, with the old one's owner, for that owner and its group alone: whoever reads
+/// meanwhile gets the old or the new.
 result<> replace(const std::string& path, const secret& text, const lock& folder) {
   failure cannot{errc::bad_configuration, fmt::format("key ring {} cannot be written", path),
                  "check that its folder may be written; the ring is as it was"};

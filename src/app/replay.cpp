@@ -41,6 +41,7 @@ class replay {
   void read(const std::vector<pg::quarantine_entry>& entries, copy::segment& s, audit_entry& line);
   /// Fields that were masked when their messages were set aside, and that the plan would store as they came.
   const std::set<std::string>& exposed() const noexcept { return exposed_; }
+  bool has_loaded() const noexcept { return messages_ > 0; }
   /// `known`: messages whose event the table has already.
   void loaded(const copy::segment& s, const pg::load_report& report, std::size_t known);
   void print() const;
@@ -198,8 +199,10 @@ awaitable<result<int>> replay_all(boost::asio::any_io_executor executor, const c
     s.clear();
     audit_entry line = line_of(c, *plan, o);
     run.read(*entries, s, line);
-    if (auto written = audit(c, line); !written) co_return written.error();
-    if (!run.exposed().empty() && !o.unmasked) co_return masks_less(run.exposed());
+    auto allowed = audit(c, line);
+    if (allowed && !run.exposed().empty() && !o.unmasked) allowed = masks_less(run.exposed());
+    if (!allowed && !run.has_loaded()) co_return allowed.error();
+    if (!allowed) co_return ended_early(run, allowed.error());
     const auto report = co_await pg::load(database, *plan, s, nullptr, true);
     if (!report) co_return ended_early(run, report.error());
     run.loaded(s, *report, plan->by_event ? report->duplicates : 0);

@@ -44,7 +44,7 @@ batch* batch_pool::take(steady_time now, std::chrono::milliseconds age_max) {
 void batch_pool::put_back(batch& b, steady_time now) {
   BOOST_ASSERT(b.at == batch::stage::loading);
   seal();  // else it is this one's turn again and again
-  if (b.rows.group_id(b.rows.slots().front()).empty()) {
+  if (!b.rows.full() && b.rows.group_id(b.rows.slots().front()).empty()) {
     fill_on(b, now);
     return;
   }
@@ -53,7 +53,9 @@ void batch_pool::put_back(batch& b, steady_time now) {
   std::deque<batch*> before, behind;
   const auto put_behind = [&](batch& each) {
     behind.push_back(&each);
-    for (const copy::slot& s : each.rows.slots()) groups.insert(each.rows.group_id(s));
+    for (const copy::slot& s : each.rows.slots()) {
+      if (const auto group = each.rows.group_id(s); !group.empty()) groups.insert(group);
+    }
   };
   put_behind(b);
   for (batch* each : sealed_) {
