@@ -25,8 +25,8 @@ namespace sluice::sqs {
 /// client of its session: use or copy them before anything is waited for. What `receive` gave has its bytes
 /// of `session::answers` until `release`, or the next receive.
 /// Failures carry an `aws_errc` (or HTTP status, or the transport's code); `what` names operation, queue and
-/// endpoint; `fix` says what to do. One refusal of stale credentials, and one of a skewed clock, are corrected
-/// inside (refresh or offset, then again); all other retries belong to the caller.
+/// endpoint; `fix` says what to do. One refusal of stale credentials, and one of a skewed clock, are
+/// corrected inside (refresh or offset, then again); all other retries belong to the caller.
 class client {
  public:
   client(boost::asio::any_io_executor executor, std::shared_ptr<session> s);
